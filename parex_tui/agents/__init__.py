@@ -1,0 +1,1 @@
+"""Who can run a task: drivers, their events, and the prompt."""

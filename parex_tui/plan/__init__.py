@@ -1,0 +1,1 @@
+"""What may run: batches, lanes, and the reason for every separation."""

@@ -1,0 +1,1 @@
+"""Telling it: plain text and JSON for people and scripts."""

@@ -1,0 +1,1 @@
+"""Running it: keepers, attempts, outcomes, the engine and its gate."""

@@ -1,0 +1,1 @@
+"""Showing it: the dashboard. The only room that imports textual."""
