@@ -136,6 +136,4 @@ class Unknown(_Event):
     raw: str
 
 
-Event = (
-    Began | Said | Thought | Tool | Usage | Waits | Asks | Child | Trouble | Ended | Line | Unknown
-)
+Event = Began | Said | Thought | Tool | Usage | Waits | Asks | Child | Trouble | Ended | Line | Unknown

@@ -1,0 +1,175 @@
+"""What a screen or a report sees: one immutable picture of everything, and the commands that can be sent back.
+
+A screen never reads the disk for run state and never calls the engine: it draws a `Snapshot` and sends a `Command`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from parex_tui.agents.events import Event
+from parex_tui.plan.model import Plan
+from parex_tui.tasks.model import Feature, Project, Task
+
+from .states import AttemptState, Outcome, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt of a task, as much as a list of attempts shows. Paths are absolute."""
+
+    number: int
+    state: AttemptState
+    driver: str
+    is_demo: bool
+    agent: str
+    model: str
+    started: float | None
+    outcome: Outcome | None
+    directory: Path
+    output: Path
+    prompt: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StampedEvent:
+    """An event and when it happened (seconds since the epoch; where the stream does not say, when it was read)."""
+
+    at: float
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What an attempt has done so far, from its output file.
+
+    `events` are the newest ones in time order, at most a few thousand; `dropped` counts older ones no longer held.
+    `current` is what it does now (the last event that says so), None before the first.
+    `last_sign` is when its output last grew. `version` changes whenever anything here does.
+    """
+
+    attempt: int
+    events: tuple[StampedEvent, ...] = ()
+    dropped: int = 0
+    current: StampedEvent | None = None
+    last_sign: float | None = None
+    tokens: int = 0
+    cost: float | None = None
+    tool_calls: int = 0
+    files_done: int = 0
+    files_total: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One task with everything that is known of it. `activity` is set while it runs and for its latest attempt."""
+
+    task: Task
+    state: TaskState
+    batch: int | None
+    attempts: tuple[AttemptView, ...] = ()
+    activity: Activity | None = None
+    expected: float | None = None  # seconds, from the history of earlier attempts
+
+    @property
+    def seq(self) -> str:
+        """The task's seq."""
+        return self.task.seq
+
+
+class BatchState(StrEnum):
+    """How a batch stands."""
+
+    DONE = "done"
+    READY = "ready"
+    RUNNING = "running"
+    HELD = "held"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """One batch. `seqs` in file order. `held_by`: the seqs that a person has to decide, of a held batch."""
+
+    number: int
+    state: BatchState
+    seqs: tuple[str, ...]
+    held_by: tuple[str, ...] = ()
+    seconds: float | None = None  # wall time of its verified attempts, first start to last end
+
+
+class EngineState(StrEnum):
+    """What the engine of a feature is doing."""
+
+    IDLE = "idle"  # nothing was asked of it
+    RUNNING = "running"  # works through batches
+    HELD = "held"  # waits at the gate for decisions
+    PAUSED = "paused"  # starts nothing new: a person stopped the run
+    FINISHED = "finished"
+    ELSEWHERE = "elsewhere"  # another parex runs this feature; here it is shown only
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureView:
+    """One feature: its files, its plan, its tasks' states, its run."""
+
+    feature: Feature
+    plan: Plan
+    tasks: Mapping[str, TaskView]
+    batches: tuple[BatchView, ...]
+    engine: EngineState = EngineState.IDLE
+    message: str = ""  # one line: what was announced or refused last
+    driver: str = ""
+    is_demo: bool = False
+    slots: int = 4
+    tokens: int = 0
+    cost: float | None = None
+    saved: float | None = None  # seconds of waiting that running side by side saved
+    saved_share: float | None = None  # the same as a share of the time one after another, 0 to 1
+
+    @property
+    def key(self) -> str:
+        """The feature's key."""
+        return self.feature.key
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything, at one moment. `now` is seconds since the epoch; `version` grows with every new snapshot."""
+
+    version: int
+    now: float
+    project: Project
+    features: Mapping[str, FeatureView] = field(default_factory=dict)  # by feature key, in display order
+
+
+# --- commands -------------------------------------------------------------------------------------------------
+
+
+class Do(StrEnum):
+    """What a person can ask of a feature's engine."""
+
+    RUN = "run"  # start, or go on with, the batch whose turn it is, and the ones after it
+    RETRY = "retry"  # a new attempt of one task
+    RETRY_FAILED = "retry failed"  # of every failed task of the batch
+    NEXT = "next"  # go on to the next batch in spite of what is undecided; recorded
+    STOP = "stop"  # the attempt of one task; `seq`
+    STOP_ALL = "stop all"  # every attempt, and start nothing new
+    ACCEPT = "accept"  # take a task as done by hand, with a note
+    SKIP = "skip"  # decide to go on without a task
+    RESET = "reset"  # in progress or blocked on disk, nobody alive: back to pending
+    PAUSE = "pause"  # start nothing new; what runs goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A request to one feature's engine. `seq` names the task where the verb needs one."""
+
+    do: Do
+    feature: str  # key
+    seq: str = ""
+    note: str = ""

@@ -1,0 +1,28 @@
+"""Fixtures that every room's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder with real features, one folder a repository; the test is skipped where it is absent."""
+    path = Path(os.environ.get("PAREX_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
+    if not path.is_dir():
+        pytest.skip(f"no corpus of real features at {path} (set PAREX_CORPUS)")
+    return path
+
+
+@pytest.fixture
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A private state folder, so that a test never sees or leaves anything of the user's."""
+    path = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return path
