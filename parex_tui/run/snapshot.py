@@ -5,10 +5,11 @@ A screen never reads the disk for run state and never calls the engine: it draws
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from parex_tui.agents.events import Event
 from parex_tui.plan.model import Plan
@@ -173,3 +174,23 @@ class Command:
     feature: str  # key
     seq: str = ""
     note: str = ""
+
+
+class Control(Protocol):
+    """What a screen holds: the newest snapshot, a way to send commands, and to hear of changes."""
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot; cheap, from any thread."""
+        ...
+
+    def send(self, command: Command) -> str:
+        """Ask for something. Returns "" or, where it is refused at once, the reason in one line. Never blocks."""
+        ...
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every new snapshot, from another thread; it must be quick."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching and hand the engines' locks back. Running attempts go on under their keepers."""
+        ...

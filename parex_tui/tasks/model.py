@@ -12,7 +12,6 @@ from pathlib import Path
 
 from .problems import Problem, Severity
 
-
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 
@@ -123,7 +122,7 @@ class Feature:
     @property
     def counts(self) -> Counts:
         """Counted from the task files, never from task.json."""
-        tally = {status: 0 for status in Status}
+        tally = dict.fromkeys(Status, 0)
         other = 0
         for task in self.tasks:
             if task.status is None or not task.readable:
