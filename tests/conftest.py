@@ -15,6 +15,8 @@ def corpus() -> Path:
     """The folder with real features, one folder a repository; the test is skipped where it is absent."""
     path = Path(os.environ.get("PAREX_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
     if not path.is_dir():
+        if os.environ.get("PAREX_REQUIRE_CORPUS"):
+            pytest.fail(f"this machine must have the corpus of real features, and it is not at {path}")
         pytest.skip(f"no corpus of real features at {path} (set PAREX_CORPUS)")
     return path
 
