@@ -49,8 +49,10 @@ class Separation:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Tasks of a batch that run one after another, in this order; different lanes may run at the same time.
+    """Tasks of a batch that are linked by files which they share; different lanes may run at the same time.
 
+    Of two that share a file only one runs at a time. Two of one lane that
+    share none may run together: 01 and 03, where only 02 shares a file with each.
     `alone`: while a task of this lane runs, no other task of the batch does.
     """
 
@@ -60,12 +62,17 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One topological level, counted from 1. `seqs` are in file order; every one is in exactly one lane."""
+    """One topological level, counted from 1. `seqs` are in file order; every one is in exactly one lane.
+
+    `writes` are the write sets of `seqs`, in their order. `separations` say in words what keeps the tasks of each lane
+    together, each task with the nearest other that it meets; `apart.Apart` answers for every pair.
+    """
 
     number: int
     seqs: tuple[str, ...]
     lanes: tuple[Lane, ...]
     separations: tuple[Separation, ...] = ()
+    writes: tuple[WriteSet, ...] = ()
 
 
 class Bar(StrEnum):
@@ -86,7 +93,7 @@ class Barred:
     seq: str
     bar: Bar
     reason: str
-    path: str = ""  # the file's name, since a duplicate seq names two
+    path: str = ""  # the file's name, cleaned, since a duplicate seq names two
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,253 @@
+"""Plan and status as JSON for scripts.
+
+Every document names its schema in `schema`: a name and a version. Within a version fields are only added; a field that
+changes its meaning or goes away makes a new version. Times are seconds, paths are relative to `root` with forward
+slashes (absolute where they lie outside it), absent values are null. Text is cleaned of control characters.
+
+`parex.plan/1`
+    root, slots
+    feature       id, key, name, status, objective, path
+    counts        pending, in_progress, completed, blocked, other, total
+    forecast      of what is not completed: seconds (with these slots), one_after_another_seconds, saved_seconds,
+                  critical_path (seqs), critical_path_seconds
+    batches[]     number, state ("done", "ready", "after"), after (number of the batch it waits for), tasks (seqs),
+                  lanes[] (tasks, alone), expected_seconds,
+                  separations[] (why: "overlap", "sequential", "unknown"; task; other; reason; paths)
+    tasks[]       seq, title, file, status (one of the format's four), status_text (as written), batch and lane
+                  (numbers from 1, null where it cannot run), alone, parallel, depends_on, suggested_agent,
+                  deliverables, writes (paths, unknown, is_known), expected_seconds, problems[]
+    barred[]      task, file, bar, reason
+    problems[]    of the folder and of task.json: severity, code, file, line, column, message, remedy
+
+`parex.status/1`
+    root
+    features[]    id, key, name, status, objective, path, archived, has_task_json, progress (percent), counts,
+                  declared (subtasks, completed: as task.json states them), run, tasks[], problems[]
+      run         null where nothing is known of runs, else engine, message, driver, is_demo, slots, tokens, cost (US
+                  dollars), saved_seconds, batches[] (number, state, held_by)
+      tasks[]     seq, title, file, status, status_text, readable, parallel, depends_on, suggested_agent, agent_id,
+                  started_at, completed_at, completion_summary (as the file states them), shown (state in words),
+                  reason, attempts (how many), batch, expected_seconds, problems[]; the last five but problems are
+                  null where nothing is known of runs
+    problems[]    of the project itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from parex_tui.plan.forecast import forecast, makespan
+from parex_tui.plan.model import Batch, Plan
+from parex_tui.plan.writes import write_set
+from parex_tui.run.snapshot import FeatureView, TaskView
+from parex_tui.tasks.model import Counts, Feature, JsonValue, Project, Task
+from parex_tui.tasks.problems import Problem
+from parex_tui.tasks.text import clean
+
+from .plan_text import planned_tasks, standings
+from .state_words import state_reason, state_word
+from .status_text import progress
+
+PLAN_SCHEMA: Final = "parex.plan/1"
+STATUS_SCHEMA: Final = "parex.status/1"
+
+Json = dict[str, JsonValue]
+
+
+def plan_json(
+    plan: Plan, feature: Feature, root: Path, *, expected: Mapping[str, float] | None = None, slots: int = 4
+) -> Json:
+    """A plan as `parex.plan/1`. `expected` in seconds by seq."""
+    seconds = expected or {}
+    ahead = forecast(plan, feature, seconds, slots)
+    after = standings(plan, planned_tasks(plan, feature))
+    place = {
+        seq: (batch.number, number, lane.alone)
+        for batch in plan.batches
+        for number, lane in enumerate(batch.lanes, 1)
+        for seq in lane.seqs
+    }
+    return {
+        "schema": PLAN_SCHEMA,
+        "root": clean(str(root)),
+        "slots": slots,
+        "feature": {
+            "id": feature.id,
+            "key": feature.key,
+            "name": feature.name,
+            "status": feature.status_text,
+            "objective": feature.objective,
+            "path": _path(feature.path, root),
+        },
+        "counts": _counts(feature.counts),
+        "forecast": {
+            "seconds": ahead.seconds,
+            "one_after_another_seconds": ahead.one_after_another,
+            "saved_seconds": ahead.saved,
+            "critical_path": list(ahead.critical_path.seqs),
+            "critical_path_seconds": ahead.critical_path.seconds,
+        },
+        "batches": [
+            _batch(batch, standing, seconds, slots) for batch, standing in zip(plan.batches, after, strict=True)
+        ],
+        "tasks": [_planned_task(task, place, seconds, root) for task in feature.tasks],
+        "barred": [
+            {"task": barred.seq, "file": barred.path, "bar": barred.bar.value, "reason": barred.reason}
+            for barred in plan.barred
+        ],
+        "problems": _problems(feature.problems, root),
+    }
+
+
+def status_json(
+    project: Project, views: Mapping[str, FeatureView] | None = None, *, features: Iterable[Feature] | None = None
+) -> Json:
+    """A project as `parex.status/1`.
+
+    `views` (by feature key) adds what is known of runs. `features` narrows it; without it every feature is told, the
+    archived ones too.
+    """
+    known = views or {}
+    shown = project.features if features is None else tuple(features)
+    return {
+        "schema": STATUS_SCHEMA,
+        "root": clean(str(project.root)),
+        "features": [_feature(feature, known.get(feature.key), project.root) for feature in shown],
+        "problems": _problems(project.problems, project.root),
+    }
+
+
+def _batch(batch: Batch, after: int | None, expected: Mapping[str, float], slots: int) -> Json:
+    return {
+        "number": batch.number,
+        "state": "done" if after is None else "after" if after else "ready",
+        "after": after or None,
+        "tasks": list(batch.seqs),
+        "lanes": [{"tasks": list(lane.seqs), "alone": lane.alone} for lane in batch.lanes],
+        "expected_seconds": makespan(batch, expected, slots),
+        "separations": [
+            {
+                "why": one.why.value,
+                "task": one.seq,
+                "other": one.other or None,
+                "reason": one.reason,
+                "paths": list(one.paths),
+            }
+            for one in batch.separations
+        ],
+    }
+
+
+def _planned_task(
+    task: Task, place: Mapping[str, tuple[int, int, bool]], expected: Mapping[str, float], root: Path
+) -> Json:
+    batch, lane, alone = place.get(task.seq, (None, None, None))
+    writes = write_set(task, root)
+    return {
+        **_common(task, root),
+        "batch": batch,
+        "lane": lane,
+        "alone": alone,
+        "deliverables": list(task.deliverables),
+        "writes": {"paths": list(writes.paths), "unknown": list(writes.unknown), "is_known": writes.is_known},
+        "expected_seconds": expected.get(task.seq),
+        "problems": _problems(task.problems, root),
+    }
+
+
+def _feature(feature: Feature, view: FeatureView | None, root: Path) -> Json:
+    return {
+        "id": feature.id,
+        "key": feature.key,
+        "name": feature.name,
+        "status": feature.status_text,
+        "objective": feature.objective,
+        "path": _path(feature.path, root),
+        "archived": feature.archived,
+        "has_task_json": feature.task_json is not None,
+        "progress": progress(feature.counts),
+        "counts": _counts(feature.counts),
+        "declared": {"subtasks": feature.declared_subtasks, "completed": feature.declared_completed},
+        "run": None if view is None else _run(view),
+        "tasks": [_status_task(task, view.tasks.get(task.seq) if view else None, root) for task in feature.tasks],
+        "problems": _problems(feature.problems, root),
+    }
+
+
+def _run(view: FeatureView) -> Json:
+    return {
+        "engine": view.engine.value,
+        "message": view.message,
+        "driver": view.driver,
+        "is_demo": view.is_demo,
+        "slots": view.slots,
+        "tokens": view.tokens,
+        "cost": view.cost,
+        "saved_seconds": view.saved,
+        "batches": [
+            {"number": batch.number, "state": batch.state.value, "held_by": list(batch.held_by)}
+            for batch in view.batches
+        ],
+    }
+
+
+def _status_task(task: Task, view: TaskView | None, root: Path) -> Json:
+    return {
+        **_common(task, root),
+        "readable": task.readable,
+        "agent_id": task.agent_id,
+        "started_at": task.started_at or None,
+        "completed_at": task.completed_at or None,
+        "completion_summary": task.completion_summary,
+        "shown": None if view is None else state_word(view.state),
+        "reason": None if view is None else state_reason(view.state) or None,
+        "attempts": None if view is None else len(view.attempts),
+        "batch": None if view is None else view.batch,
+        "expected_seconds": None if view is None else view.expected,
+        "problems": _problems(task.problems, root),
+    }
+
+
+def _common(task: Task, root: Path) -> Json:
+    return {
+        "seq": task.seq,
+        "title": task.title,
+        "file": _path(task.path, root),
+        "status": task.status.value if task.status is not None and task.readable else None,
+        "status_text": task.status_text,
+        "parallel": task.parallel,
+        "depends_on": list(task.depends_on),
+        "suggested_agent": task.suggested_agent,
+    }
+
+
+def _counts(counts: Counts) -> Json:
+    return {
+        "pending": counts.pending,
+        "in_progress": counts.in_progress,
+        "completed": counts.completed,
+        "blocked": counts.blocked,
+        "other": counts.other,
+        "total": counts.total,
+    }
+
+
+def _problems(problems: Iterable[Problem], root: Path) -> list[JsonValue]:
+    return [
+        {
+            "severity": problem.severity.value,
+            "code": problem.code,
+            "file": _path(problem.path, root),
+            "line": problem.line,
+            "column": problem.column,
+            "message": problem.message,
+            "remedy": problem.remedy,
+        }
+        for problem in problems
+    ]
+
+
+def _path(path: Path, root: Path) -> str:
+    return clean((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
