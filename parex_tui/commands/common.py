@@ -1,0 +1,82 @@
+"""What several commands need: finding the project, the feature, the driver; asking a person."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from parex_tui.agents.demo import WARNING
+from parex_tui.cli import UsageError
+from parex_tui.settings import Settings, SettingsError, load_settings
+from parex_tui.tasks.layout import Location, NotFoundError, locate
+from parex_tui.tasks.model import Feature, Project
+from parex_tui.tasks.text import clean
+
+
+def say(text: str) -> None:
+    """A line on standard output."""
+    print(text, flush=True)  # noqa: T201 - commands print
+
+
+def warn(text: str) -> None:
+    """A line on standard error."""
+    print(f"parex: {text}", file=sys.stderr, flush=True)  # noqa: T201 - commands print
+
+
+def find(options: Namespace, path: Path | None = None) -> Location:
+    """The project that the options mean. Raises UsageError."""
+    given: Path | None = getattr(options, "directory", None)
+    if path is not None:
+        given = path if given is None else given / path
+    try:
+        return locate(given if given is not None else Path.cwd(), explicit=given is not None)
+    except NotFoundError as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(f"{clean(str(given or '.'))}: {error.strerror}") from error
+
+
+def settings_for(root: Path) -> Settings:
+    """The settings, with their warnings told. Raises UsageError."""
+    try:
+        settings = load_settings(root)
+    except SettingsError as error:
+        raise UsageError(str(error)) from error
+    for warning in settings.warnings:
+        warn(warning)
+    return settings
+
+
+def pick(project: Project, name: str | None) -> Feature:
+    """The feature of that name; without a name the only one that is not archived. Raises UsageError."""
+    live = [feature for feature in project.features if not feature.archived]
+    names = ", ".join(feature.id for feature in live[:12]) + (", …" if len(live) > 12 else "")
+    if not project.features:
+        raise UsageError(f"{clean(str(project.root))}: no features here; a feature is a folder below .tmp/tasks/")
+    if name is None:
+        if len(live) == 1:
+            return live[0]
+        raise UsageError(f"which feature? There are: {names}")
+    found = project.feature(name)
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(name, [feature.id for feature in project.features], n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {names}"
+    raise UsageError(f"no feature is called {clean(name, 100)}; {hint}")
+
+
+def ask(question: str) -> bool:
+    """Ask on the terminal, No by default. False where nobody can answer."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - commands print
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def demo_consent(root: Path, *, yes: bool) -> None:
+    """The demo driver outside of `parex demo`: say what it does, and ask. Raises UsageError where it is refused."""
+    warn(f"{WARNING} They go into {clean(str(root))}.")
+    if not yes and not ask("Go on?"):
+        raise UsageError("nothing was started; add --yes to go on, or use `parex demo`, which works on a copy")

@@ -1,0 +1,208 @@
+"""`parex run FEATURE`: the engine without a screen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from parex_tui.agents.driver import DriverError
+from parex_tui.cli import FAILED, FINE, INTERRUPTED, NEEDS_REVIEW, UsageError
+from parex_tui.report.run_text import SCHEMA, notice_json, notice_text
+from parex_tui.run.conductor import Conductor
+from parex_tui.run.limits import Choice
+from parex_tui.run.notices import Notice
+from parex_tui.run.setup import make_setup
+from parex_tui.run.snapshot import Command, Do, EngineState, FeatureView
+from parex_tui.run.states import (
+    DONE,
+    TaskAccepted,
+    TaskBarred,
+    TaskElsewhere,
+    TaskReview,
+    TaskRunning,
+    TaskVerified,
+)
+from parex_tui.settings import DemoSettings, Settings
+from parex_tui.tasks.layout import Location
+from parex_tui.tasks.reader import read_project
+
+from .common import ask, demo_consent, find, pick, say, settings_for, warn
+
+TERMINATED = 128 + signal.SIGTERM
+
+
+def run(options: Namespace) -> int:
+    """Run a feature to its end or to a gate that only a person can open."""
+    location = find(options)
+    settings = settings_for(location.root)
+    feature = pick(read_project(location), options.feature)
+    settings = _with_speed(settings, options.speed)
+    choice = Choice(options.driver or "", options.slots, options.retries)
+    if (options.driver or settings.driver) == "demo":
+        demo_consent(location.root, yes=options.yes)
+    return play(location, settings, choice, feature.key, as_json=options.json, quiet=options.quiet, yes=options.yes)
+
+
+def _with_speed(settings: Settings, speed: float) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, demo=DemoSettings(speed=speed, fail=settings.demo.fail, fail_seqs=settings.demo.fail_seqs))
+
+
+def play(
+    location: Location, settings: Settings, choice: Choice, key: str, *, as_json: bool, quiet: bool, yes: bool
+) -> int:
+    """Run one feature headless and return the exit code. Raises UsageError where it cannot begin."""
+    try:
+        setup = make_setup(location, settings, choice)
+        if setup.driver is None:
+            raise UsageError("no agent is set up: use --driver NAME (--driver demo to try it), see the README")
+        setup.driver.check()
+    except DriverError as error:
+        raise UsageError(str(error)) from error
+    if choice.slots is not None and choice.slots > 8:
+        warn(f"{choice.slots} slots: more than 8 agents at a time seldom helps, and costs memory and money")
+
+    def tell(notice: Notice) -> None:
+        text = json.dumps(notice_json(notice), ensure_ascii=False) if as_json else notice_text(notice, quiet=quiet)
+        if text:
+            say(text)
+
+    conductor = Conductor(setup, tell)
+    try:
+        return _Play(conductor, key, tell_end=_end_teller(as_json), yes=yes).to_the_end()
+    finally:
+        conductor.close()
+
+
+def _end_teller(as_json: bool) -> Callable[[FeatureView, int], None]:
+    def tell(view: FeatureView, code: int) -> None:
+        states = {seq: task.state for seq, task in view.tasks.items()}
+        tally = {
+            "verified": sum(isinstance(state, TaskVerified) for state in states.values()),
+            "accepted": sum(isinstance(state, TaskAccepted) for state in states.values()),
+            "completed": sum(isinstance(state, DONE) for state in states.values()),
+            "needs_review": sum(isinstance(state, TaskReview) for state in states.values()),
+            "running": sum(isinstance(state, TaskRunning) for state in states.values()),
+            "tasks": len(states),
+        }
+        if as_json:
+            record = {"type": "end", "schema": SCHEMA, "feature": view.feature.id, "exit": code, **tally}
+            record |= {"tokens": view.tokens, "cost": view.cost, "saved_seconds": view.saved}
+            say(json.dumps(record, ensure_ascii=False))
+            return
+        say(f"{view.feature.id}: {tally['completed']} of {tally['tasks']} completed, {tally['verified']} verified")
+        for seq, state in states.items():
+            if isinstance(state, TaskBarred):
+                say(f"  {seq} cannot run: {state.reason}")
+
+    return tell
+
+
+class _Play:
+    """The loop of a headless run, and what signals do to it."""
+
+    def __init__(
+        self, conductor: Conductor, key: str, tell_end: Callable[[FeatureView, int], None], *, yes: bool
+    ) -> None:
+        self._conductor = conductor
+        self._key = key
+        self._tell_end = tell_end
+        self._yes = yes
+        self._interrupts = 0
+        self._terminated = False
+        self._signalled = threading.Event()
+
+    def to_the_end(self) -> int:
+        with self._signals():
+            self._conductor.tick()
+            self._free_stale()
+            refusal = self._conductor.obey(Command(Do.RUN, self._key))
+            if refusal and not self._all_done():
+                raise UsageError(refusal)
+            obeyed = 0
+            while True:
+                self._conductor.tick()
+                view = self._conductor.snapshot().features.get(self._key)
+                if view is None:
+                    raise UsageError("the feature's folder has gone; what ran is kept with its attempts")
+                if self._terminated or self._interrupts > 1:
+                    return self._leave(view)
+                if self._interrupts > obeyed:
+                    obeyed = self._interrupts
+                    warn("stopping what runs; once more to leave it running")
+                    self._conductor.obey(Command(Do.STOP_ALL, self._key))
+                elif view.engine is not EngineState.RUNNING and view.engine is not EngineState.ELSEWHERE:
+                    code = INTERRUPTED if self._interrupts else exit_code(view)
+                    self._tell_end(view, code)
+                    return code
+                self._signalled.wait(self._conductor.pause())
+
+    def _all_done(self) -> bool:
+        view = self._conductor.snapshot().features.get(self._key)
+        return view is not None and all(isinstance(task.state, (*DONE, TaskBarred)) for task in view.tasks.values())
+
+    def _free_stale(self) -> None:
+        """Tasks that nobody works on any more: ask (or take --yes) before they run again."""
+        view = self._conductor.snapshot().features.get(self._key)
+        stale = [
+            task.task
+            for task in (view.tasks.values() if view is not None else ())
+            if isinstance(task.state, TaskElsewhere) and task.state.stale
+        ]
+        if not stale:
+            return
+        names = ", ".join(task.name for task in stale)
+        if self._yes or ask(f"In progress on disk, and nobody has changed it for a while: {names}. Run again?"):
+            for task in stale:
+                self._conductor.obey(Command(Do.RESET, self._key, task.seq))
+
+    def _leave(self, view: FeatureView) -> int:
+        alive = sum(isinstance(task.state, TaskRunning) for task in view.tasks.values())
+        warn(f"{alive} running on without parex; `parex run {view.feature.id}` goes on with them")
+        return TERMINATED if self._terminated else INTERRUPTED
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            self._interrupts += 1
+            self._signalled.set()
+
+        def terminate(number: int, frame: FrameType | None) -> None:
+            self._terminated = True
+            self._signalled.set()
+
+        before = {
+            signal.SIGINT: signal.signal(signal.SIGINT, interrupt),
+            signal.SIGTERM: signal.signal(signal.SIGTERM, terminate),
+            signal.SIGHUP: signal.signal(signal.SIGHUP, terminate),
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def exit_code(view: FeatureView) -> int:
+    """0 where every task is done, 3 where the rest only needs review, else 1."""
+    left = [task.state for task in view.tasks.values() if not isinstance(task.state, DONE)]
+    if not left:
+        return FINE
+    return (
+        NEEDS_REVIEW
+        if all(isinstance(state, TaskReview) or _waits(state) for state in left)
+        and any(isinstance(state, TaskReview) for state in left)
+        else FAILED
+    )
+
+
+def _waits(state: object) -> bool:
+    from parex_tui.run.states import TaskWaiting
+
+    return isinstance(state, TaskWaiting)

@@ -1,0 +1,274 @@
+"""Watches the files, lets the engines pass, and publishes snapshots. The same for a screen and for a headless run.
+
+A screen calls `start()`, which runs the passes in a thread of their own; a headless run calls `tick()` itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from parex_tui.agents.driver import Driver, Parser
+from parex_tui.agents.events import Event
+from parex_tui.tasks.layout import Location
+from parex_tui.tasks.model import Feature
+from parex_tui.tasks.reader import Reader
+from parex_tui.tasks.watch import Watcher
+
+from .activity import Follower
+from .attempts import Attempt, Journal
+from .engine import Engine
+from .judging import Judge
+from .limits import Limits
+from .notices import AgentDid, Notice
+from .snapshot import Activity, Command, EngineState, FeatureView, Snapshot
+from .starting import Starter
+from .states import NeverRan, Running, Starting, TaskElsewhere
+from .survey import Standing, Surveyor
+from .views import make_view
+
+LIVELY: Final = 0.05
+"""Seconds between passes while something runs."""
+
+CALM: Final = 1.0
+"""Seconds between passes otherwise: events are hints, this scan is the truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a conductor works with. `driver` is None where no agent is set up: then everything but running works."""
+
+    location: Location
+    journal: Journal
+    limits: Limits
+    driver: Driver | None
+    starter: Starter
+    judge: Judge
+    parser_for: Callable[[str], Parser]
+    clock: Callable[[], float]
+
+
+class Conductor:
+    """Implements `Control`. `tell` hears every notice, from the thread that passes."""
+
+    def __init__(self, setup: Setup, tell: Callable[[Notice], None] = lambda notice: None) -> None:
+        self._setup = setup
+        self._tell = tell
+        self._reader = Reader(setup.location)
+        self._surveyor = Surveyor(setup.location.root, setup.journal, setup.limits, setup.clock)
+        self._engines: dict[str, Engine] = {}
+        self._followers: dict[Path, Follower] = {}
+        self._standings: dict[str, tuple[object, Standing]] = {}
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._listeners: list[Callable[[], None]] = []
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._watcher: Watcher | None = None
+        self._project = self._reader.read()
+        self._snapshot = Snapshot(version=0, now=setup.clock(), project=self._project)
+
+    # --- Control ---------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self._snapshot
+
+    def send(self, command: Command) -> str:
+        """Queue a command for the next pass. Its refusal, if any, comes as the feature's message."""
+        if command.feature not in self._snapshot.features:
+            return "that feature is not there any more"
+        self._commands.put(command)
+        self._wake.set()
+        return ""
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every new snapshot."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Begin to watch and to pass, in a thread. The first snapshot is there when this returns."""
+        self.tick()
+        self._watcher = Watcher(self._setup.location, self._wake.set)
+        self._watcher.start()
+        self._thread = threading.Thread(target=self._loop, name="conductor", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; running attempts go on under their keepers."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+        for engine in self._engines.values():
+            engine.release()
+
+    def _loop(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(self.pause())
+            self._wake.clear()
+            if not self._closing.is_set():
+                self.tick()
+
+    def pause(self) -> float:
+        """Seconds until the next pass is due."""
+        lively = any(view.engine is EngineState.RUNNING for view in self._snapshot.features.values())
+        due = LIVELY if lively else CALM
+        pending = self._reader.next_check
+        return due if pending is None else max(0.01, min(due, pending))
+
+    # --- a pass ----------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Read what changed, obey what was asked, let every engine pass, publish."""
+        self._project = self._reader.read()
+        self._adopt()
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except queue.Empty:
+                break
+            self.obey(command)
+        views = {feature.key: self._look(feature) for feature in self._project.features}
+        self._drop_gone()
+        self._publish(views)
+
+    def obey(self, command: Command) -> str:
+        """Carry out a command now. Returns "" or the refusal in one line."""
+        return self._engine(command.feature).obey(command)
+
+    def _engine(self, key: str) -> Engine:
+        if key not in self._engines:
+            setup = self._setup
+            self._engines[key] = Engine(
+                key,
+                root=setup.location.root,
+                journal=setup.journal,
+                driver=setup.driver,
+                limits=setup.limits,
+                starter=setup.starter,
+                judge=setup.judge,
+                surveyor=self._surveyor,
+                read=lambda: self._fresh(key),
+                clock=setup.clock,
+                drain=self._drain,
+                tell=self._tell,
+            )
+        return self._engines[key]
+
+    def _fresh(self, key: str) -> Feature | None:
+        self._project = self._reader.read()
+        return self._project.feature(key)
+
+    def _adopt(self) -> None:
+        """Own the features that have an attempt which still runs, or ended while nobody looked."""
+        for feature in self._project.features:
+            engine = self._engines.get(feature.key)
+            if engine is not None and engine.owns:
+                continue
+            attempts = self._setup.journal.feature_attempts(feature.key)
+            if any(_unsettled(found) for found in attempts.values()):
+                self._engine(feature.key).take()
+
+    def _look(self, feature: Feature) -> FeatureView:
+        setup = self._setup
+        engine = self._engines.get(feature.key)
+        standing: Standing | None = None
+        if engine is not None and engine.owns:
+            standing = engine.pass_once()
+        attempts = setup.journal.feature_attempts(feature.key)
+        if standing is None:
+            standing = self._survey(feature, attempts)
+        activities = self._follow(feature.key, attempts)
+        state = engine.state(standing) if engine is not None else EngineState.IDLE
+        if engine is not None and not engine.owns and any(_alive(found) for found in attempts.values()):
+            state = EngineState.ELSEWHERE
+        message = engine.message if engine is not None else ""
+        return make_view(standing, activities, state, message=message, driver=setup.driver, slots=setup.limits.slots)
+
+    def _survey(self, feature: Feature, attempts: Mapping[str, tuple[Attempt, ...]]) -> Standing:
+        """Where a feature stands; worked out again only when something it depends on changed."""
+        basis = (
+            id(feature),
+            id(self._setup.journal.decisions(feature.key)),
+            tuple((one.dir, type(one.state()), one.outcome()) for found in attempts.values() for one in found),
+        )
+        known = self._standings.get(feature.key)
+        if known is not None and known[0] == basis and known[1].feature is feature and not self._aged(known[1]):
+            return known[1]
+        standing = self._surveyor.survey(feature)
+        self._standings[feature.key] = (basis, standing)
+        return standing
+
+    def _aged(self, standing: Standing) -> bool:
+        """Whether time alone has made a task of it stale."""
+        age = self._setup.clock() - self._setup.limits.stale_after
+        return any(
+            isinstance(state, TaskElsewhere) and state.stale != (state.since < age)
+            for state in standing.board.states.values()
+        )
+
+    def _follow(self, key: str, attempts: Mapping[str, tuple[Attempt, ...]]) -> dict[str, Activity]:
+        """The activity of every task's newest attempt that ran."""
+        activities: dict[str, Activity] = {}
+        for seq, found in attempts.items():
+            ran = [attempt for attempt in found if not isinstance(attempt.state(), NeverRan)]
+            if not ran:
+                continue
+            last = ran[-1]
+            follower = self._follower(last)
+            self._tell_events(last, follower.poll())
+            activities[seq] = follower.activity
+        return activities
+
+    def _follower(self, attempt: Attempt) -> Follower:
+        follower = self._followers.get(attempt.dir)
+        if follower is None:
+            parser = self._setup.parser_for(attempt.launch.driver)
+            follower = Follower(attempt, parser, self._setup.clock, self._setup.location.root)
+            self._followers[attempt.dir] = follower
+            if attempt.applied():
+                follower.drain()  # told in its time; here it is only shown
+        return follower
+
+    def _drain(self, attempt: Attempt) -> None:
+        """Tell everything that an ended attempt printed, before its verdict is told."""
+        self._tell_events(attempt, self._follower(attempt).drain())
+
+    def _tell_events(self, attempt: Attempt, events: Sequence[Event]) -> None:
+        for event in events:
+            self._tell(AgentDid(seq=attempt.launch.seq, attempt=attempt.number, event=event))
+
+    def _drop_gone(self) -> None:
+        keys = {feature.key for feature in self._project.features}
+        for key in [key for key in self._standings if key not in keys]:
+            del self._standings[key]
+
+    def _publish(self, views: dict[str, FeatureView]) -> None:
+        old = self._snapshot
+        same = old.project is self._project and old.version > 0 and old.features == views
+        if same:
+            return
+        kept = {key: old.features[key] if old.features.get(key) == view else view for key, view in views.items()}
+        self._snapshot = replace(
+            old, version=old.version + 1, now=self._setup.clock(), project=self._project, features=kept
+        )
+        for listener in list(self._listeners):
+            listener()
+
+
+def _alive(attempts: tuple[Attempt, ...]) -> bool:
+    return any(isinstance(attempt.state(), Running | Starting) for attempt in attempts)
+
+
+def _unsettled(attempts: tuple[Attempt, ...]) -> bool:
+    ran = [attempt for attempt in attempts if not isinstance(attempt.state(), NeverRan)]
+    return bool(ran) and (not ran[-1].applied())

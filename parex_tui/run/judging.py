@@ -1,0 +1,93 @@
+"""Settling an attempt that ended: judge it once, write the outcome, then carry it into the task file.
+
+The order makes it safe to be killed anywhere: an outcome that was written and not carried over is carried over by
+whoever owns the feature next; carrying it over twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from parex_tui.agents.driver import Driver, Failure
+from parex_tui.agents.stream import read_all
+from parex_tui.tasks.edit import EditError, block_task, complete_task, start_task, sync_feature
+from parex_tui.tasks.model import Feature, Status, Task
+
+from .attempts import Attempt
+from .evidence import collect
+from .outcome import judge, shorten
+from .states import Exited, Lost, Outcome, Verdict
+from .stop import sweep
+
+ACCEPTED: Final = "Accepted by hand"
+
+
+class Judge:
+    """Settles the attempts of one project. `driver_for` finds the driver that an attempt was run with."""
+
+    def __init__(self, root: Path, driver_for: Callable[[str], Driver], clock: Callable[[], float]) -> None:
+        self._root = root
+        self._driver_for = driver_for
+        self._clock = clock
+
+    def settle(self, attempt: Attempt, task: Task | None, feature: Feature) -> Outcome | None:
+        """Judge an attempt that ended, and write it down. None while a lost one is not proven dead.
+
+        `task` is None where its file is gone: the outcome is kept with the attempt, nothing is written elsewhere.
+        Raises EditError where the task file cannot be written; calling again later goes on from there.
+        """
+        outcome = attempt.outcome()
+        if outcome is None:
+            outcome = self._judge(attempt)
+            if outcome is None:
+                return None
+            attempt.record_outcome(outcome)
+        if task is not None:
+            self._carry_over(outcome, attempt, task)
+            self.sync(feature.path)
+        attempt.mark_applied()
+        return outcome
+
+    def _judge(self, attempt: Attempt) -> Outcome | None:
+        state = attempt.state()
+        now = self._clock()
+        if isinstance(state, Lost):
+            if not sweep(attempt):
+                return None
+            reason = "its keeper died without a verdict; what was left of it has been ended"
+            return Outcome(Verdict.FAILED, reason, failure=Failure.LOST, judged_at=now)
+        if not isinstance(state, Exited):
+            return None
+        driver = self._driver_for(attempt.launch.driver)
+        parser = driver.parser()
+        events = read_all(attempt.output, parser)
+        if not attempt.launch.merge_stderr:
+            events = [*events, *read_all(attempt.stderr, parser, stderr=True)]
+        ending = driver.ending(state.exit, events)
+        evidence = collect(attempt.launch.deliverables, self._root, attempt.launch.baseline)
+        return judge(ending, evidence, events, seconds=state.exit.seconds, now=now)
+
+    def _carry_over(self, outcome: Outcome, attempt: Attempt, task: Task) -> None:
+        if not task.readable:
+            raise EditError(f"{task.path}: the file is broken; repair it, then the outcome of {task.seq} is written")
+        match outcome.verdict:
+            case Verdict.VERIFIED:
+                complete_task(task, outcome.summary or shorten(outcome.reason), self._clock(), root=self._root)
+            case Verdict.FAILED:
+                if task.status is not Status.BLOCKED:
+                    block_task(task, root=self._root)
+            case Verdict.NEEDS_REVIEW:
+                # The agent may have marked its task completed itself: claimed is not done.
+                if task.status is not Status.IN_PROGRESS:
+                    start_task(task, attempt.launch.agent, self._clock(), root=self._root)
+
+    def accept(self, task: Task, feature: Feature, note: str) -> None:
+        """Take a task as done by a person's word. Raises EditError."""
+        complete_task(task, shorten(f"{ACCEPTED}: {note}" if note else ACCEPTED), self._clock(), root=self._root)
+        self.sync(feature.path)
+
+    def sync(self, feature_path: Path) -> None:
+        """Bring task.json's count and status in line with the task files. Raises EditError."""
+        sync_feature(feature_path, self._root, self._clock())

@@ -1,0 +1,88 @@
+"""What an engine tells while it works: for the plain lines and JSON of a headless run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parex_tui.agents.events import Event
+
+from .states import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarts:
+    """A batch begins: `together` run at the same time (up to `slots`), `later` after them, with the reasons."""
+
+    batch: int
+    batches: int
+    together: tuple[str, ...]
+    later: tuple[tuple[str, str], ...]
+    slots: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarts:
+    """An attempt was handed to its keeper."""
+
+    seq: str
+    title: str
+    attempt: int
+    driver: str
+    is_demo: bool
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAdopted:
+    """An attempt that was already running when this engine came."""
+
+    seq: str
+    title: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDid:
+    """One event of an attempt's stream."""
+
+    seq: str
+    attempt: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnds:
+    """An attempt was judged."""
+
+    seq: str
+    title: str
+    attempt: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHeld:
+    """The gate: nothing more can run in this batch before these are decided."""
+
+    batch: int
+    waiting: tuple[tuple[str, str], ...]  # seq, reason
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOver:
+    """Every task of a batch is done or decided."""
+
+    batch: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something could not be done; the reason and what to do, in one line. `seq` is "" where it concerns the run."""
+
+    seq: str
+    reason: str
+
+
+Notice = BatchStarts | AttemptStarts | AttemptAdopted | AgentDid | AttemptEnds | BatchHeld | BatchOver | Refused

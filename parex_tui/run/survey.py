@@ -1,0 +1,100 @@
+"""Where a feature stands: files, plan, attempts and board put together, from the disk alone. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parex_tui.plan.batches import make_plan
+from parex_tui.plan.forecast import expected_seconds
+from parex_tui.plan.model import Plan
+from parex_tui.tasks.model import Feature
+
+from .attempts import Attempt, Journal
+from .board import Board, make_board
+from .limits import Limits
+from .snapshot import AttemptView
+from .states import Exited, Lost, Running
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A feature after a pass: files, plan, attempts, board."""
+
+    feature: Feature
+    plan: Plan
+    attempts: Mapping[str, tuple[AttemptView, ...]]
+    board: Board
+    expected: Mapping[str, float]
+
+
+def view_of(attempt: Attempt) -> AttemptView:
+    """An attempt as a screen sees it."""
+    launch = attempt.launch
+    state = attempt.state()
+    started = state.since if isinstance(state, Running | Exited | Lost) else None
+    return AttemptView(
+        number=attempt.number,
+        state=state,
+        driver=launch.driver,
+        is_demo=launch.is_demo,
+        agent=launch.agent,
+        model=launch.model,
+        started=started if started is not None else launch.created,
+        outcome=attempt.outcome(),
+        directory=attempt.dir,
+        output=attempt.output,
+        prompt=attempt.prompt,
+    )
+
+
+class Surveyor:
+    """Puts a feature's standing together; the plan is made again only when a task file changed."""
+
+    def __init__(self, root: Path, journal: Journal, limits: Limits, clock: Callable[[], float]) -> None:
+        self._root = root
+        self._journal = journal
+        self._limits = limits
+        self._clock = clock
+        self._plans: dict[str, tuple[Feature, Plan]] = {}
+
+    def survey(self, feature: Feature) -> Standing:
+        """Where a feature stands now."""
+        attempts = {
+            seq: tuple(view_of(attempt) for attempt in found)
+            for seq, found in self._journal.feature_attempts(feature.key).items()
+        }
+        history = _history(feature, attempts)
+        plan = self._plan(feature)
+        board = make_board(
+            feature,
+            plan,
+            attempts,
+            self._journal.decisions(feature.key),
+            now=self._clock(),
+            stale_after=self._limits.stale_after,
+        )
+        expected = {task.seq: expected_seconds(task, history) for task in feature.tasks}
+        return Standing(feature=feature, plan=plan, attempts=attempts, board=board, expected=expected)
+
+    def _plan(self, feature: Feature) -> Plan:
+        known = self._plans.get(feature.key)
+        if known is not None and known[0] is feature:
+            return known[1]
+        plan = make_plan(feature, self._root, unknown_alone=self._limits.unknown_alone)
+        self._plans[feature.key] = (feature, plan)
+        return plan
+
+
+def _history(feature: Feature, attempts: Mapping[str, Sequence[AttemptView]]) -> dict[str, list[float]]:
+    """Seconds of earlier attempts that ended well, by task and by agent."""
+    history: dict[str, list[float]] = {}
+    for seq, views in attempts.items():
+        task = feature.task(seq)
+        for view in views:
+            if view.outcome is not None and view.outcome.failure is None and task is not None:
+                history.setdefault(seq, []).append(view.outcome.seconds)
+                if task.suggested_agent:
+                    history.setdefault(task.suggested_agent, []).append(view.outcome.seconds)
+    return history

@@ -1,0 +1,69 @@
+"""A feature as a screen or a report sees it: where it stands, what its agents do, what it has cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from parex_tui.agents.driver import Driver
+
+from .board import saved
+from .snapshot import Activity, AttemptView, EngineState, FeatureView, TaskView
+from .survey import Standing
+
+
+def make_view(
+    standing: Standing,
+    activities: Mapping[str, Activity],
+    state: EngineState,
+    *,
+    message: str = "",
+    driver: Driver | None = None,
+    slots: int = 4,
+) -> FeatureView:
+    """Put it together. `activities` by seq, each of the task's newest attempt that ran."""
+    tasks = {
+        task.seq: TaskView(
+            task=task,
+            state=standing.board.states[task.seq],
+            batch=batch.number if (batch := standing.plan.batch_of(task.seq)) else None,
+            attempts=standing.attempts.get(task.seq, ()),
+            activity=activities.get(task.seq),
+            expected=standing.expected.get(task.seq),
+        )
+        for task in standing.feature.tasks
+    }
+    views = [view for found in standing.attempts.values() for view in found]
+    gained = saved(views)
+    tokens, cost = _spent(standing, activities)
+    newest = max(views, key=lambda view: view.started or 0.0, default=None)
+    return FeatureView(
+        feature=standing.feature,
+        plan=standing.plan,
+        tasks=tasks,
+        batches=standing.board.batches,
+        engine=state,
+        message=message,
+        driver=driver.name if driver is not None else (newest.driver if newest is not None else ""),
+        is_demo=driver.is_demo if driver is not None else any(view.is_demo for view in views),
+        slots=slots,
+        tokens=tokens,
+        cost=cost,
+        saved=gained[0] if gained else None,
+        saved_share=gained[1] if gained else None,
+    )
+
+
+def _spent(standing: Standing, activities: Mapping[str, Activity]) -> tuple[int, float | None]:
+    """Tokens and cost of every attempt: of judged ones what their outcome says, of others what was seen so far."""
+    tokens, costs = 0, []
+    for seq, views in standing.attempts.items():
+        for view in views:
+            told = view.outcome if view.outcome is not None else _activity_of(view, activities.get(seq))
+            if told is not None:
+                tokens += told.tokens
+                costs += [told.cost] if told.cost is not None else []
+    return tokens, sum(costs) if costs else None
+
+
+def _activity_of(view: AttemptView, activity: Activity | None) -> Activity | None:
+    return activity if activity is not None and activity.attempt == view.number else None
