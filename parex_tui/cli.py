@@ -117,6 +117,9 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("feature", nargs="?", help="the feature's folder name (may be left out where there is one)")
     run.add_argument("--json", action="store_true", help="one JSON event a line (schema parex.run/1)")
     run.add_argument("--retries", metavar="N", type=_whole(0, 10), help="new attempts after a failure (default: 0)")
+    run.add_argument(
+        "--reset", action="store_true", help="run again what is in progress on disk though no agent of parex runs it"
+    )
     run.add_argument("--quiet", "-q", action="store_true", help="only starts, ends and the gate")
     run.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="with --driver demo: how fast it plays")
 

@@ -7,7 +7,7 @@ spend nothing, and limits only to stricter values. The environment comes last: `
     driver = "mine"              # which of the drivers below runs tasks; unset: parex asks for one
     slots = 4                    # attempts at the same time, 1 to 8 (up to 100, with a warning)
     retries = 0                  # new attempts that parex starts by itself after a failure
-    wall_limit = 60              # minutes one attempt may take; 0: no limit
+    wall_limit = 240             # minutes one attempt may take; 0: no limit
     grace = 5                    # seconds between asking a process to end and ending it
     quiet_after = 120            # seconds without output until an attempt is called quiet
     stale_after = 900            # seconds until a task in progress with nobody alive is called stale
@@ -87,7 +87,7 @@ class Settings:
     driver: str = ""  # unset: nothing runs until a person names one
     slots: int = 4
     retries: int = 0
-    wall_limit: float = 60.0  # minutes; 0 is no limit
+    wall_limit: float = 240.0  # minutes; 0 is no limit
     grace: float = 5.0  # seconds
     quiet_after: float = 120.0  # seconds
     stale_after: float = 900.0  # seconds

@@ -26,6 +26,7 @@ from parex_tui.run.states import (
     TaskReview,
     TaskRunning,
     TaskVerified,
+    TaskWaiting,
 )
 from parex_tui.settings import DemoSettings, Settings
 from parex_tui.tasks.layout import Location
@@ -45,7 +46,16 @@ def run(options: Namespace) -> int:
     choice = Choice(options.driver or "", options.slots, options.retries)
     if (options.driver or settings.driver) == "demo":
         demo_consent(location.root, yes=options.yes)
-    return play(location, settings, choice, feature.key, as_json=options.json, quiet=options.quiet, yes=options.yes)
+    return play(
+        location,
+        settings,
+        choice,
+        feature.key,
+        as_json=options.json,
+        quiet=options.quiet,
+        yes=options.yes,
+        reset=options.reset,
+    )
 
 
 def _with_speed(settings: Settings, speed: float) -> Settings:
@@ -55,7 +65,15 @@ def _with_speed(settings: Settings, speed: float) -> Settings:
 
 
 def play(
-    location: Location, settings: Settings, choice: Choice, key: str, *, as_json: bool, quiet: bool, yes: bool
+    location: Location,
+    settings: Settings,
+    choice: Choice,
+    key: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+    yes: bool,
+    reset: bool = False,
 ) -> int:
     """Run one feature headless and return the exit code. Raises UsageError where it cannot begin."""
     try:
@@ -75,7 +93,7 @@ def play(
 
     conductor = Conductor(setup, tell)
     try:
-        return _Play(conductor, key, tell_end=_end_teller(as_json), yes=yes).to_the_end()
+        return _Play(conductor, key, tell_end=_end_teller(as_json), yes=yes, reset=reset).to_the_end()
     finally:
         conductor.close()
 
@@ -108,12 +126,13 @@ class _Play:
     """The loop of a headless run, and what signals do to it."""
 
     def __init__(
-        self, conductor: Conductor, key: str, tell_end: Callable[[FeatureView, int], None], *, yes: bool
+        self, conductor: Conductor, key: str, tell_end: Callable[[FeatureView, int], None], *, yes: bool, reset: bool
     ) -> None:
         self._conductor = conductor
         self._key = key
         self._tell_end = tell_end
         self._yes = yes
+        self._reset = reset
         self._interrupts = 0
         self._terminated = False
         self._signalled = threading.Event()
@@ -153,12 +172,16 @@ class _Play:
         stale = [
             task.task
             for task in (view.tasks.values() if view is not None else ())
-            if isinstance(task.state, TaskElsewhere) and task.state.stale
+            if isinstance(task.state, TaskElsewhere) and (task.state.stale or self._reset)
         ]
         if not stale:
             return
         names = ", ".join(task.name for task in stale)
-        if self._yes or ask(f"In progress on disk, and nobody has changed it for a while: {names}. Run again?"):
+        if (
+            self._yes
+            or self._reset
+            or ask(f"In progress on disk, and nobody has changed it for a while: {names}. Run again?")
+        ):
             for task in stale:
                 self._conductor.obey(Command(Do.RESET, self._key, task.seq))
 
@@ -190,19 +213,9 @@ class _Play:
 
 
 def exit_code(view: FeatureView) -> int:
-    """0 where every task is done, 3 where the rest only needs review, else 1."""
+    """0 where every task is done, 3 where what is left only waits for a review, else 1."""
     left = [task.state for task in view.tasks.values() if not isinstance(task.state, DONE)]
     if not left:
         return FINE
-    return (
-        NEEDS_REVIEW
-        if all(isinstance(state, TaskReview) or _waits(state) for state in left)
-        and any(isinstance(state, TaskReview) for state in left)
-        else FAILED
-    )
-
-
-def _waits(state: object) -> bool:
-    from parex_tui.run.states import TaskWaiting
-
-    return isinstance(state, TaskWaiting)
+    review = any(isinstance(state, TaskReview) for state in left)
+    return NEEDS_REVIEW if review and all(isinstance(state, TaskReview | TaskWaiting) for state in left) else FAILED

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from parex_tui.plan.batches import make_plan
 from parex_tui.plan.forecast import expected_seconds
-from parex_tui.plan.model import Plan
+from parex_tui.plan.model import Batch, Plan
 from parex_tui.tasks.model import Feature
 
 from .attempts import Attempt, Journal
 from .board import Board, make_board
 from .limits import Limits
-from .snapshot import AttemptView
+from .snapshot import AttemptView, BatchView
 from .states import Exited, Lost, Running
 
 
@@ -27,6 +27,12 @@ class Standing:
     attempts: Mapping[str, tuple[AttemptView, ...]]
     board: Board
     expected: Mapping[str, float]
+
+    @property
+    def current(self) -> tuple[Batch, BatchView] | None:
+        """The first batch that is not over, None where all are."""
+        number = self.board.current
+        return None if number is None else (self.plan.batches[number - 1], self.board.batches[number - 1])
 
 
 def view_of(attempt: Attempt) -> AttemptView:

@@ -15,7 +15,7 @@ from .model import ContextRef, JsonValue
 from .problems import Problem, Severity
 from .text import LINE_LIMIT, clean
 
-_LINES: Final = re.compile(r"\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9})\s*)?")
+_LINES: Final = re.compile(r"\s*([0-9]{1,9})\s*(?:[-–]\s*([0-9]{1,9})\s*)?")
 _SHOWN: Final = 60
 _NOTHING: Final[Mapping[str, JsonValue]] = MappingProxyType({})
 _KINDS: Final[Mapping[type, str]] = {

@@ -44,11 +44,6 @@ class Signature(NamedTuple):
     mtime_ns: int
     ctime_ns: int
 
-    @property
-    def changed(self) -> float:
-        """When the content last changed as far as the file system says, in seconds; a forged future does not count."""
-        return (self.ctime_ns if self.mtime_ns > self.ctime_ns else self.mtime_ns) / 1e9
-
 
 @dataclass(frozen=True, slots=True)
 class Content:

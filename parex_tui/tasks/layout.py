@@ -21,7 +21,7 @@ ARCHIVES: Final = frozenset({"completed", "archive", "archived"})
 SHELVES: Final = ARCHIVES | {"active"}
 """Folders inside a tasks folder that hold features and are none themselves."""
 
-_TASK_FILE: Final = re.compile(r"subtask[_-](\d{1,6})(?:[_-].*)?\.json", re.DOTALL)
+_TASK_FILE: Final = re.compile(r"subtask[_-]([0-9]{1,6})(?:[_-].*)?\.json", re.DOTALL)
 _MARKERS: Final = (".git", "package.json")
 _BUILT: Final = {"build", "dist", "out", "site-packages", "target", "vendor"}
 _SKIPPED: Final = _BUILT | {".cache", ".git", ".hg", ".svn", ".tmp", ".venv", "__pycache__", "node_modules", "venv"}

@@ -141,6 +141,11 @@ class Feature:
         """The task with that seq, or None."""
         return next((task for task in self.tasks if task.seq == seq), None)
 
+    def name_of(self, seq: str) -> str:
+        """The name of the task with that seq, or the seq itself where there is none."""
+        task = self.task(seq)
+        return task.name if task is not None else seq
+
     @property
     def all_problems(self) -> tuple[Problem, ...]:
         """The folder's problems and those of every task, errors first."""

@@ -104,13 +104,15 @@ class _File(Generic[_Draft]):
 
     def look(self, name: str, links: tuple[Problem, ...], this: _Pass) -> None:
         """Bring `shown` up to date. `links` are the problems of being a link."""
+        same_links = links == self._links
+        self._links = links
         try:
             info = os.stat(name)  # noqa: PTH116 - thousands a pass; building a Path costs more than the call
         except (OSError, ValueError) as error:
             self._refused(unreadable(error), this)
             return
         signature = signature_of(info)
-        if signature == self._signature and self._settled and links == self._links:
+        if signature == self._signature and self._settled and not self.stale and same_links:
             return
         try:
             check_regular(info)
@@ -118,21 +120,20 @@ class _File(Generic[_Draft]):
         except UnreadableError as error:
             self._refused(error, this)
             return
-        self._links = links
-        self._take(content, this)
+        self._take(content, this, same_links)
 
-    def _take(self, content: Content, this: _Pass) -> None:
+    def _take(self, content: Content, this: _Pass, same_links: bool) -> None:
         same_place = content.signature == self._signature
         self._signature = content.signature
-        age = this.wall - content.signature.changed
         # Two changes within one tick of the file system's clock look the same: a young file is read again, once more
-        # when it is older than any such tick.
+        # when it is older than any such tick. No program can set this time, which the modification time's can.
+        age = this.wall - content.signature.ctime_ns / 1e9
         self._settled = not -_YOUNG < age < _YOUNG
         if not self._settled:
             this.again(this.now + max(_YOUNG - age, _BUSY))
         digest = hashlib.sha256(content.data).hexdigest()
         modified = content.signature.mtime_ns / 1e9
-        if same_place and digest == self._digest and self.bad_since is None and self.shown is not None:
+        if same_links and same_place and digest == self._digest and self.bad_since is None and self.shown is not None:
             return
         moved_on = digest != self._digest or not same_place
         self._digest = digest
@@ -141,19 +142,18 @@ class _File(Generic[_Draft]):
             if not isinstance(document.value, dict):
                 raise _not_an_object(document.value, content.data)
         except InvalidError as error:
-            self._turned_bad(content, digest, error, moved_on, age, this)
+            self._turned_bad(content, digest, error, moved_on, this)
             return
         loaded = _Loaded(Source(self._path, document.value, document), True, self._links, digest, modified)
         self._good = self.shown = self._build(loaded)
         self.bad_since = None
         self.stale = False
 
-    def _turned_bad(
-        self, content: Content, digest: str, error: InvalidError, moved_on: bool, age: float, this: _Pass
-    ) -> None:
+    def _turned_bad(self, content: Content, digest: str, error: InvalidError, moved_on: bool, this: _Pass) -> None:
+        modified = content.signature.mtime_ns / 1e9
         if self.bad_since is None or moved_on:
             # Nobody is writing a file that is bad when first seen and has been standing still: it is simply broken.
-            fresh = self._good is not None or -GRACE < age < GRACE
+            fresh = self._good is not None or -GRACE < this.wall - modified < GRACE
             self.bad_since = this.now if fresh else this.now - GRACE
         elif self.shown is not None and not self.stale:
             return  # reported already
@@ -170,7 +170,6 @@ class _File(Generic[_Draft]):
         )
         source = Source(self._path, recover(content.data), None)
         problems = self._links if waits else (problem, *self._links)
-        modified = content.signature.mtime_ns / 1e9
         self.shown = self._build(_Loaded(source, False, problems, digest, modified))
 
     def _refused(self, error: UnreadableError, this: _Pass) -> None:
@@ -184,15 +183,13 @@ class _File(Generic[_Draft]):
         if self.stale:
             this.again(this.now + _BUSY)
             this.waiting = True
-            if self.shown is not None:
-                return
+            return
         problem = Problem(Severity.ERROR, error.code, self._path, str(error), error.remedy)
         if self._digest == str(problem) and self.shown is not None:
-            return
+            return  # reported already
         self._digest = str(problem)
-        loaded = _Loaded(Source(self._path, {}, None), False, () if self.stale else (problem,), "", 0.0)
         self._good = None
-        self.shown = self._build(loaded)
+        self.shown = self._build(_Loaded(Source(self._path, {}, None), False, (problem, *self._links), "", 0.0))
 
 
 def _not_an_object(value: JsonValue, data: bytes) -> InvalidError:
@@ -380,10 +377,10 @@ def _keys(root: Path, folders: list[FeatureFolder]) -> dict[Path, str]:
     for folder in sorted(folders, key=lambda folder: folder.archived):
         key = _key(root, folder)
         number = 1
-        while key.casefold() in taken:  # some file systems do not tell upper from lower case
+        while key in taken:
             number += 1
             key = f"{_key(root, folder)}-{number}"
-        taken.add(key.casefold())
+        taken.add(key)
         keys[folder.path] = key
     return keys
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from parex_tui.run.attempts import Journal
 
 from .house import House

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from parex_tui.agents.driver import Exit, Failure
 from parex_tui.run import statedir
 from parex_tui.run.attempts import Attempt, Decision, FileFact, Journal, Launch

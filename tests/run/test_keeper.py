@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from parex_tui.run import child, process, tree
 from parex_tui.run.launch import KEEPER, start
 from parex_tui.run.states import Exited

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from parex_tui.run import process
 from parex_tui.run.attempts import Journal
 from parex_tui.run.launch import LaunchError, start

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from parex_tui.run import statedir
 from parex_tui.run.statedir import StateError, append_line, project_dir, read_lines, read_record, write_durably
 

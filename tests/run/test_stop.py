@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from parex_tui.run import process, stop
 from parex_tui.run.attempts import Attempt, Journal
 from parex_tui.run.process import Identity
