@@ -100,7 +100,7 @@ def test_a_project_can_name_no_command_and_spend_nothing(tmp_path: Path) -> None
 def test_a_project_may_only_tighten_limits(tmp_path: Path) -> None:
     write_project(tmp_path, 'wall_limit = 0\nunknown_writes = "trust"\ncontext_total_kib = 8000\nslots = 50')
     found = load_settings(tmp_path)
-    assert (found.wall_limit, found.unknown_writes, found.context_total_kib, found.slots) == (60.0, "alone", 768, 8)
+    assert (found.wall_limit, found.unknown_writes, found.context_total_kib, found.slots) == (240.0, "alone", 768, 8)
     assert len(found.warnings) == 4
     write_project(tmp_path, 'wall_limit = 5\nunknown_writes = "alone"\ncontext_total_kib = 10')
     found = load_settings(tmp_path)

@@ -52,8 +52,10 @@ class FeatureDraft:
     source: Source | None
 
 
-def draft_task(source: Source, *, feature: str, readable: bool, problems: Iterable[Problem] = ()) -> TaskDraft:
-    """A subtask file's task. `problems` are those that are already known; `readable` as in `Task`."""
+def draft_task(
+    source: Source, *, feature: str, readable: bool, problems: Iterable[Problem], digest: str, modified: float
+) -> TaskDraft:
+    """A subtask file's task. `problems` are those that are already known; the rest as in `Task`."""
     fields = Fields(source, problems=list(problems))
     fields.oddities()
     number = task_number(source.path.name) or "0"
@@ -80,6 +82,8 @@ def draft_task(source: Source, *, feature: str, readable: bool, problems: Iterab
         readable=readable,
         problems=tuple(fields.problems),
         extra=fields.rest(_TASK_FIELDS),
+        digest=digest,
+        modified=modified,
     )
     return TaskDraft(task, identity)
 

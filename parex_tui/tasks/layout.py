@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +61,7 @@ class FeatureFolder:
     links: frozenset[str] = frozenset()
 
 
+@lru_cache(maxsize=4096)  # every feature has the same names, and every scan asks for all of them
 def task_number(name: str) -> str | None:
     """The digits in a subtask file's name (`"01"` of `subtask_01_fix.json`), or None where it is no such name."""
     match = _TASK_FILE.fullmatch(name)

@@ -135,18 +135,19 @@ def _insertion(data: bytes, root: Node, missing: Mapping[str, JsonValue], style:
         return root.start + 1, root.start + 1, style.comma.encode().join(entries)
     at = next((index for index, member in enumerate(root.members) if member.key == "status"), len(root.members) - 1)
     anchor = root.members[at]
-    gap = _gap(data, root, at)
+    gap = _gap(data, root, at, style)
     return anchor.node.end, anchor.node.end, b"".join(gap + entry for entry in entries)
 
 
-def _gap(data: bytes, root: Node, at: int) -> bytes:
+def _gap(data: bytes, root: Node, at: int, style: _Style) -> bytes:
     """The comma and the blanks between a field and the next one, as this file has them there."""
     members = root.members
     if at + 1 < len(members):
         return data[members[at].node.end : members[at + 1].start]
     if at > 0:
         return data[members[at - 1].node.end : members[at].start]
-    return b"," + (data[root.start + 1 : members[0].start] or b" ")
+    blanks = data[root.start + 1 : members[0].start]
+    return b"," + blanks if blanks else style.comma.encode()
 
 
 def _verify(data: bytes, root: Node, result: bytes, changes: Mapping[str, JsonValue]) -> None:

@@ -7,6 +7,7 @@ is the truth; events of a watcher only say when to call again, and so does `Read
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
@@ -214,8 +215,14 @@ class _Folder:
         return draft_feature(self.folder, self.key, loaded.source, readable=loaded.readable, problems=loaded.problems)
 
     def _build_task(self, loaded: _Loaded) -> TaskDraft:
-        draft = draft_task(loaded.source, feature=self.name, readable=loaded.readable, problems=loaded.problems)
-        return replace(draft, task=replace(draft.task, digest=loaded.digest, modified=loaded.modified))
+        return draft_task(
+            loaded.source,
+            feature=self.name,
+            readable=loaded.readable,
+            problems=loaded.problems,
+            digest=loaded.digest,
+            modified=loaded.modified,
+        )
 
     def look(self, folder: FeatureFolder, real_root: str, this: _Pass) -> Feature:
         """The feature now; the same object as before where nothing of it changed."""
@@ -335,6 +342,16 @@ class Reader:
 
         Never raises for anything that lies on disk: what is wrong is a `Problem` of its file, feature or the project.
         """
+        if self._project is not None or not gc.isenabled():
+            return self._read()
+        # The first reading makes many objects and no garbage: looking for some doubles the time it takes.
+        gc.disable()
+        try:
+            return self._read()
+        finally:
+            gc.enable()
+
+    def _read(self) -> Project:
         this = _Pass(self._clock(), self._wall())
         listed, refused = survey(self._location)
         keys = _keys(self._location.root, listed)
@@ -351,11 +368,9 @@ class Reader:
         self._folders = folders
         self._pass = this
         project = Project(self._location.root, self._location.tasks_dirs, tuple(features), refused)
-        before = self._project
-        if before is None or not _same(before, project):
+        if self._project is None or not _same(self._project, project):
             self._project = project
-            return project
-        return before
+        return self._project
 
 
 def _same(before: Project, after: Project) -> bool:
