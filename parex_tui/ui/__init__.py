@@ -1,1 +1,1 @@
-"""Showing it: the dashboard. The only room that imports textual."""
+"""Showing it: the dashboard on Textual."""

@@ -1,0 +1,233 @@
+"""Everything a person can do on the main screen: its keys, its words, and why it is refused here and now.
+
+From this one list come the bindings, the footer, the help and the command palette.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from parex_tui.run.snapshot import BatchState, Command, Do, EngineState, FeatureView, Snapshot, TaskView
+from parex_tui.run.states import (
+    DONE,
+    TaskBarred,
+    TaskBlocked,
+    TaskElsewhere,
+    TaskEnded,
+    TaskFailed,
+    TaskReady,
+    TaskReview,
+    TaskRunning,
+    TaskSkipped,
+    TaskWaiting,
+)
+
+from .lines import Line, Role, Span, width_of
+from .looks import running_tasks, undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do. `name` is the screen's action method without its prefix; `label` is for the footer."""
+
+    name: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    group: str
+
+    @property
+    def key(self) -> str:
+        """The key that is shown."""
+        return key_name(self.keys[0])
+
+
+def key_name(key: str) -> str:
+    """A key as it is shown: `?` and not `question_mark`."""
+    return _KEY_NAMES.get(key, key)
+
+
+_KEY_NAMES: Final = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "exclamation_mark": "!",
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "ctrl+p": "^p",
+    "ctrl+c": "^c",
+}
+
+ACTIONS: Final = (
+    Action("run_or_retry", ("r",), "run", "Run the batch whose turn it is; on a failed task: try it again", "Run"),
+    Action("retry_failed", ("R",), "retry all failed", "Try every failed task of the batch again", "Run"),
+    Action("next_batch", ("n",), "go on anyway", "Go on to the next batch in spite of what is undecided (asks)", "Run"),
+    Action("stop", ("x",), "stop", "Stop the selected task's attempt (asks)", "Run"),
+    Action("stop_all", ("X",), "stop all", "Stop every attempt of the feature and start nothing new (asks)", "Run"),
+    Action("pause", ("p",), "pause", "Start nothing new; what runs goes on", "Run"),
+    Action("accept", ("y",), "accept", "Take the selected task as done, with a note", "Decide"),
+    Action("skip", ("s",), "skip", "Go on without the selected task; its dependents stay blocked (asks)", "Decide"),
+    Action("reset", ("u",), "reset", "Put a stale, blocked or claimed task back to pending (asks)", "Decide"),
+    Action("next_failure", ("exclamation_mark",), "next failure", "Go to the next task that needs a person", "Decide"),
+    Action("open", ("enter", "d"), "open", "Open the selected task: output, all fields, JSON, attempts, prompt", "See"),
+    Action("edit", ("e",), "edit", "Edit the task's JSON in $VISUAL or $EDITOR", "See"),
+    Action("find", ("slash",), "find", "Show only tasks that match: words, status:failed", "See"),
+    Action("zoom", ("z",), "zoom", "Give the whole screen to one pane, and back", "See"),
+    Action("layout", ("v",), "layout", "Panes in one column or in two", "See"),
+    Action("switch", ("tab",), "panes", "Go between the tree and the panes", "See"),
+    Action("commands", ("colon", "ctrl+p"), "commands", "Find any command by its words", "Program"),
+    Action("help", ("question_mark", "f1"), "keys", "Show the keys that work here", "Program"),
+    Action("quit", ("q",), "quit", "Leave parex; asks while workers run", "Program"),
+)
+
+BY_NAME: Final = {action.name: action for action in ACTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is selected and what there is: all that a refusal depends on. `batch` is set on a batch's row."""
+
+    snapshot: Snapshot
+    feature: FeatureView | None = None
+    task: TaskView | None = None
+
+
+def wants_retry(task: TaskView | None) -> bool:
+    """Whether `r` means this task: it failed or was stopped, waits for a review, is blocked, skipped or stale."""
+    if task is None:
+        return False
+    state = task.state
+    if isinstance(state, TaskElsewhere):
+        return state.stale
+    return isinstance(state, (TaskFailed, TaskReview, TaskBlocked, TaskSkipped))
+
+
+def label(action: Action, situation: Situation) -> str:
+    """The footer's word for an action; `r` says which of its two meanings holds."""
+    if action.name == "run_or_retry":
+        return "retry" if wants_retry(situation.task) else "run"
+    return action.label
+
+
+_FEATURE_ACTIONS: Final = ("run_or_retry", "retry_failed", "next_batch", "stop", "stop_all", "pause")
+_TASK_ACTIONS: Final = ("stop", "accept", "skip", "reset", "open", "edit")
+
+
+def refusal(name: str, situation: Situation) -> str:
+    """Why an action cannot be done here and now, in one line; "" where it can."""
+    view, task = situation.feature, situation.task
+    if name in _FEATURE_ACTIONS or name in _TASK_ACTIONS:
+        if view is None:
+            return "There is no feature here yet."
+        if view.engine is EngineState.ELSEWHERE and name not in ("open", "edit"):
+            return "Another parex runs this feature; here it is shown only."
+    if name in _TASK_ACTIONS and task is None:
+        return "Select a task first."
+    if name in _FEATURE_ACTIONS and view is not None:
+        return _feature_refusal(name, view, task)
+    if name in ("accept", "skip", "reset") and task is not None:
+        return _decision_refusal(name, task)
+    if name == "next_failure" and not any(undecided(one) for one in situation.snapshot.features.values()):
+        return "Nothing has failed and nothing waits for a review."
+    return ""
+
+
+def _feature_refusal(name: str, view: FeatureView, task: TaskView | None) -> str:
+    if name == "run_or_retry":
+        if wants_retry(task):
+            return ""
+        if not view.batches:
+            return "No task of this feature can be planned."
+        if all(batch.state is BatchState.DONE for batch in view.batches):
+            return "Every batch is done."
+        if view.engine is EngineState.RUNNING:
+            return "It runs already."
+        if view.engine is EngineState.HELD:
+            return "The batch is held: decide its tasks, or go on anyway with n."
+        return ""
+    if name == "retry_failed":
+        failed = any(isinstance(one.state, TaskFailed) for one in view.tasks.values())
+        return "" if failed else "No task has failed."
+    if name == "next_batch":
+        held = view.engine is EngineState.HELD or any(batch.state is BatchState.HELD for batch in view.batches)
+        return "" if held else "No batch is held."
+    if name == "stop":
+        return "" if task is not None and isinstance(task.state, TaskRunning) else "This task does not run."
+    if name == "stop_all":
+        return "" if running_tasks(view) else "Nothing runs in this feature."
+    return "" if view.engine is EngineState.RUNNING else "Nothing is being started."
+
+
+def _decision_refusal(name: str, task: TaskView) -> str:
+    state = task.state
+    if isinstance(state, (TaskRunning, TaskEnded)):
+        return "It runs: stop it first."
+    if name == "accept":
+        fits = isinstance(state, (TaskFailed, TaskReview, TaskBlocked, TaskElsewhere))
+        return "" if fits else "There is nothing to accept: it has not failed and needs no review."
+    if name == "skip":
+        return "This task is decided already." if isinstance(state, (*DONE, TaskSkipped)) else ""
+    if isinstance(state, (TaskReady, TaskWaiting)):
+        return "Its file says pending already."
+    return "Its file has to be repaired first." if isinstance(state, TaskBarred) else ""
+
+
+def command_for(name: str, feature: str, seq: str, note: str = "") -> Command:
+    """The command of an action that goes to the engine."""
+    verbs = {
+        "retry": Do.RETRY,
+        "run": Do.RUN,
+        "retry_failed": Do.RETRY_FAILED,
+        "next_batch": Do.NEXT,
+        "stop": Do.STOP,
+        "stop_all": Do.STOP_ALL,
+        "pause": Do.PAUSE,
+        "accept": Do.ACCEPT,
+        "skip": Do.SKIP,
+        "reset": Do.RESET,
+    }
+    return Command(verbs[name], feature, seq, note)
+
+
+# --- the footer -------------------------------------------------------------------------------------------------
+
+_HELD: Final = ("run_or_retry", "accept", "skip", "retry_failed", "next_batch", "next_failure", "help", "quit")
+_RUNNING: Final = ("stop", "open", "zoom", "find", "edit", "next_failure", "help", "quit")
+_IDLE: Final = ("run_or_retry", "open", "find", "edit", "zoom", "commands", "help", "quit")
+_KEEP: Final = ("help", "quit")
+
+
+def footer_names(situation: Situation) -> list[str]:
+    """Which actions the footer offers, most useful first; the last two are always help and quit."""
+    view = situation.feature
+    if view is not None and view.engine is EngineState.HELD:
+        return list(_HELD)
+    if view is not None and (view.engine is EngineState.RUNNING or running_tasks(view)):
+        names = list(_RUNNING)
+        if wants_retry(situation.task):
+            names[0] = "run_or_retry"
+        return names
+    return list(_IDLE)
+
+
+def footer_line(situation: Situation, width: int) -> Line:
+    """The footer: keys that matter here, greyed where they would be refused, dropped from the right where narrow."""
+    names = footer_names(situation)
+    while True:
+        spans: list[Span] = []
+        for name in names:
+            action = BY_NAME[name]
+            off = bool(refusal(name, situation))
+            key = action.keys[0]
+            spans.append(Span(f" {action.key}", Role.DIM if off else Role.KEY, key))
+            spans.append(Span(f" {label(action, situation)} ", Role.DIM if off else Role.SOFT, key))
+        droppable = [name for name in names if name not in _KEEP]
+        if width_of(spans) <= width or not droppable:
+            return Line(tuple(spans))
+        names.remove(droppable[-1])

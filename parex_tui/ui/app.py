@@ -1,0 +1,314 @@
+"""The dashboard: draws snapshots, sends commands. Everything it knows comes from a `Control`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar, Final
+
+from rich.console import Console
+from textual import events
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from parex_tui.run.snapshot import Command, Control, Do, EngineState, FeatureView
+from parex_tui.tasks.text import clean
+
+from .app_base import DashboardApp, ExitRequest
+from .editor import editor_command
+from .glyphs import ASCII, UNICODE
+from .looks import running_tasks
+from .palette import ActionProvider
+from .screens.confirm import QuitScreen
+from .screens.doing import ActingScreen
+from .screens.main import MainScreen
+from .screens.small import LEAST_HEIGHT, LEAST_WIDTH, SmallScreen
+from .theme import ANSI_NAME, DARK, LIGHT, Painter
+
+FRAME_SECONDS: Final = 1 / 15
+"""The least time between two frames. The first change after a pause is shown at once."""
+
+
+class ParexApp(DashboardApp):
+    """The app. `clock` gives seconds since the epoch; `quiet_after` seconds without a sign of life count as quiet."""
+
+    CSS_PATH = "parex.tcss"
+    TITLE = "parex"
+    COMMANDS = {ActionProvider}  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c,ctrl+q", "ask_quit", "Leave parex; asks while workers run", show=False, priority=True),
+    ]
+
+    class Changed(Message):
+        """There is a newer snapshot."""
+
+    def __init__(
+        self,
+        control: Control,
+        *,
+        title: str = "",
+        quiet_after: float = 120.0,
+        ascii_only: bool = False,
+        demo_note: str = "",
+        clock: Callable[[], float] = time.time,
+        signals: bool = False,
+    ) -> None:
+        self._plain = "NO_COLOR" in os.environ
+        super().__init__(ansi_color=True if self._plain else None)
+        self.control = control
+        self.clock = clock
+        self.quiet_after = quiet_after
+        self.glyphs = ASCII if ascii_only else UNICODE
+        self.demo_note = clean(demo_note)
+        self.project_title = clean(title)
+        self.snapshot = control.snapshot()
+        self._signals = signals
+        self._dirty = threading.Event()
+        self._last_frame = 0.0
+        self._frame_waits = False
+        self._stop_asked = False
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = ANSI_NAME if self._plain else DARK.name
+        self._renew_painter()
+
+    # --- life
+
+    def on_mount(self) -> None:
+        """Listen for changes, keep the time, open the main screen."""
+        self.theme_changed_signal.subscribe(self, lambda _: self._theme_changed())
+        self.push_screen(MainScreen())
+        self._seconds = self.set_interval(1.0, self._second, pause=True)
+        self._minutes = self.set_interval(60.0, self._frame)
+        self._minutes.pause()
+        self.set_timer(60.0 - self.clock() % 60.0, self._first_minute)
+        self._keep_time()
+        self.control.on_change(self._heard)
+        if self._signals:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._end_by_signal, int(number))
+
+    def on_unmount(self) -> None:
+        """Give the signals back."""
+        if self._signals:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _end_by_signal(self, number: int) -> None:
+        self.exit(ExitRequest("leave" if self.running_names() else "quit", 128 + number), 128 + number)
+
+    # --- frames
+
+    def _heard(self) -> None:
+        """Called from another thread after every new snapshot: at most one message is under way at a time."""
+        if not self._dirty.is_set() and self.is_running:
+            self._dirty.set()
+            try:
+                self.post_message(self.Changed())
+            except RuntimeError:  # the loop is closed: the app has just ended
+                return
+
+    def on_parex_app_changed(self) -> None:
+        """Show it now, or when the frame's time has come."""
+        wait = self._last_frame + FRAME_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._frame()
+        elif not self._frame_waits:
+            self._frame_waits = True
+            self.set_timer(wait, self._frame)
+
+    def _frame(self) -> None:
+        self._frame_waits = False
+        self._last_frame = time.monotonic()
+        self._dirty.clear()  # before the snapshot is taken: what changes from here on is announced again
+        self.snapshot = self.control.snapshot()
+        self._keep_time()
+        self._show()
+
+    def _second(self) -> None:
+        self._show()
+
+    def _first_minute(self) -> None:
+        self._minutes.resume()
+        self._minutes.reset()
+        self._show()
+
+    def _show(self) -> None:
+        """Screens that are covered by a modal one go on; only those below a full screen rest."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, (ActingScreen, QuitScreen)):
+                screen.refresh_view()
+            if not screen.is_modal:
+                break
+
+    def _keep_time(self) -> None:
+        """Seconds are counted on the screen only while something runs."""
+        if any(running_tasks(view) for view in self.snapshot.features.values()):
+            self._seconds.resume()
+        else:
+            self._seconds.pause()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Cover everything while the terminal is too small."""
+        small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
+        covered = isinstance(self.screen, SmallScreen)
+        if small and not covered:
+            self.push_screen(SmallScreen())
+        elif not small and covered:
+            self.pop_screen()
+
+    # --- colours
+
+    def _renew_painter(self) -> None:
+        ansi = self._plain or self.current_theme.ansi
+        self.painter = Painter(self.get_css_variables(), ansi)
+
+    def _theme_changed(self) -> None:
+        self._renew_painter()
+        self.refresh_css(animate=False)
+        for screen in self.screen_stack:
+            for widget in screen.walk_children():
+                widget.refresh()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Of Textual's own commands only the theme: the others are ours."""
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+
+    # --- leaving
+
+    def action_ask_quit(self) -> None:
+        """The key for it."""
+        self.ask_quit()
+
+    async def action_quit(self) -> None:
+        """Textual's own way to quit asks as well."""
+        self.ask_quit()
+
+    def _running_here(self) -> list[FeatureView]:
+        views = self.control.snapshot().features.values()
+        return [view for view in views if view.engine is not EngineState.ELSEWHERE and running_tasks(view)]
+
+    def running_names(self) -> list[str]:
+        """Names of all tasks that run here."""
+        return [task.task.name for view in self._running_here() for task in running_tasks(view)]
+
+    def stop_everything(self) -> None:
+        """Tell every engine that runs something to stop it."""
+        for view in self._running_here():
+            reason = self.control.send(Command(Do.STOP_ALL, view.key))
+            if reason:
+                self.notify(clean(reason), severity="warning", markup=False)
+
+    def ask_quit(self) -> None:
+        """Leave at once where nothing runs; else ask."""
+        names = self.running_names()
+        if not names:
+            self.exit(ExitRequest("quit"))
+        elif not isinstance(self.screen, QuitScreen):
+            self.push_screen(QuitScreen(names), self._quit_decided)
+
+    def _quit_decided(self, how: str | None) -> None:
+        if how == "stop_all":
+            self.exit(ExitRequest("stop_all"))
+        elif how == "leave":
+            self.exit(ExitRequest("leave" if self.running_names() else "quit"))
+
+    # --- the editor
+
+    async def edit_file(self, feature: str, seq: str) -> None:
+        """Open a task's file in the person's editor; the screen steps aside for one that needs the terminal."""
+        view = self.snapshot.features.get(feature)
+        task = view.tasks.get(seq) if view is not None else None
+        if task is None:
+            return
+        reason = editable(task.task.path, self.snapshot.project.root)
+        if reason:
+            self.notify(clean(reason), severity="warning", markup=False)
+            return
+        try:
+            argv, takes_terminal = editor_command(os.environ, task.task.path)
+            await self.run_editor(argv, takes_terminal)
+        except (OSError, ValueError) as error:
+            self.notify(clean(f"The editor cannot be started: {error}"), severity="error", markup=False)
+
+    async def run_editor(self, argv: list[str], takes_terminal: bool) -> None:
+        """Start it; where it takes the terminal, wait for its end with the screen out of the way."""
+        if not takes_terminal:
+            quiet = asyncio.subprocess.DEVNULL
+            await asyncio.create_subprocess_exec(*argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+            return
+        with self.suspend():
+            process = await asyncio.create_subprocess_exec(*argv)
+            await process.wait()
+        self.refresh(layout=True)
+
+
+def editable(path: Path, root: Path) -> str:
+    """Why a file is not opened in an editor; "" where it may be: a regular file that lies inside the project."""
+    try:
+        if not path.resolve().is_relative_to(root.resolve()):
+            return "This file lies outside the project; it is not opened."
+        return "" if path.is_file() else "This file is no longer there."
+    except (OSError, ValueError, RuntimeError) as error:
+        return clean(f"This file cannot be opened: {error}")
+
+
+# --- running it -------------------------------------------------------------------------------------------------
+
+
+def run_dashboard(
+    control: Control,
+    *,
+    title: str = "",
+    quiet_after: float = 120.0,
+    ascii: bool = False,  # noqa: A002
+    demo_note: str = "",
+) -> ExitRequest:
+    """Show the dashboard until the person leaves. `title` names the project in the header.
+
+    Does not close the control. An error of the screen itself ends it with return code 1 and one short message on
+    standard error, never with a traceback: its values could be anything that was on the screen.
+    """
+    ascii_only = ascii or os.environ.get("PAREX_ASCII", "") not in ("", "0")
+    app = ParexApp(
+        control,
+        title=title,
+        quiet_after=quiet_after,
+        ascii_only=ascii_only,
+        demo_note=demo_note,
+        signals=threading.current_thread() is threading.main_thread(),
+    )
+    caught = io.StringIO()
+    app.error_console = Console(file=caught, markup=False, highlight=False, width=200)
+    result = app.run()
+    code = app.return_code or 0
+    if result is None:
+        result = ExitRequest("leave" if app.running_names() else "quit", code or 1)
+    if caught.getvalue():
+        sys.stderr.write(crash_message(caught.getvalue()))
+        return ExitRequest(result.how, code or 1)
+    return result
+
+
+_PLACE: Final = re.compile(r"(parex_tui/[\w/]+\.py):(\d+) in (\w+)")
+
+
+def crash_message(report: str) -> str:
+    """One short message out of Textual's report of an error: what kind, and where in parex. No values."""
+    kinds = re.findall(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Matches|Group))\b", report, re.M)
+    places = _PLACE.findall(report)
+    where = f" in {places[-1][0]}:{places[-1][1]} ({places[-1][2]})" if places else ""
+    kind = clean(kinds[-1]) if kinds else "an error"
+    return f"parex: the screen ended by {kind}{where}. Running attempts go on; start parex again to see them.\n"

@@ -1,0 +1,59 @@
+"""What screens and widgets may ask of the app, apart from the app itself, so that nothing imports in a circle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.app import App
+
+from parex_tui.run.snapshot import Control, Snapshot
+
+from .glyphs import Glyphs
+from .looks import Draw
+from .theme import Painter
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRequest:
+    """How the person left. `leave`: attempts still run under their keepers; `stop_all`: they were told to stop.
+
+    `return_code` is the program's: 0, 1 after an error of the screen itself, 128 + number after a signal.
+    """
+
+    how: Literal["quit", "leave", "stop_all"]
+    return_code: int = 0
+
+
+class DashboardApp(App[ExitRequest]):
+    """The parts of the app that screens rely on."""
+
+    control: Control
+    painter: Painter
+    glyphs: Glyphs
+    snapshot: Snapshot
+    demo_note: str
+    project_title: str
+    clock: Callable[[], float]
+    quiet_after: float
+
+    def draw(self) -> Draw:
+        """What the projections need, at this moment."""
+        return Draw(self.glyphs, self.clock(), self.quiet_after)
+
+    def ask_quit(self) -> None:
+        """Leave, asking first while workers run."""
+        raise NotImplementedError
+
+    async def edit_file(self, feature: str, seq: str) -> None:
+        """Open a task's file in the person's editor."""
+        raise NotImplementedError
+
+    def running_names(self) -> list[str]:
+        """Names of all tasks that run here."""
+        raise NotImplementedError
+
+    def stop_everything(self) -> None:
+        """Tell every engine that runs something to stop it."""
+        raise NotImplementedError

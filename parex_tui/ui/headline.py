@@ -1,0 +1,202 @@
+"""The header line and the gate, as lines."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from parex_tui.run.snapshot import BatchState, BatchView, EngineState, FeatureView, TaskView
+from parex_tui.run.states import DECIDED, TaskFailed, TaskReview
+
+from . import words
+from .lines import Line, Role, Span, cut, spread, width_of
+from .looks import SIGN_ROLES, Draw, current_batch, done_count, look, tally, undecided
+
+
+def header_line(view: FeatureView | None, title: str, width: int, draw: Draw, demo_note: str = "") -> Line:
+    """The header: feature, batch, counts, what was saved and spent, the project (`title`), the time of day.
+
+    The counts and the `demo` label are never dropped; everything else goes by priority where it is narrow.
+    """
+    counts: list[Span] = []
+    fixed: list[Span] = []
+    wanted: list[tuple[int, bool, list[Span]]] = []  # priority (high goes first), right side, spans
+    if view is not None:
+        for sign, count in tally(view, draw).items():
+            counts.append(Span(f"  {draw.glyphs.of(sign)} {count}", SIGN_ROLES[sign]))
+        if view.is_demo:
+            fixed.append(Span("  "))
+            fixed.append(Span(" demo ", Role.DEMO))
+            if demo_note:
+                wanted.append((8, False, [Span(f"  {demo_note}", Role.DIM)]))
+        number = current_batch(view)
+        if number is not None:
+            wanted.append((2, False, [Span(f"  batch {number} of {len(view.batches)}", Role.SOFT)]))
+        if view.saved is not None and view.saved >= 1:
+            wanted.append((4, True, [Span(f"  {words.saved(view.saved, view.saved_share)}", Role.OK)]))
+        if view.tokens:
+            wanted.append((6, True, [Span(f"  {words.tokens(view.tokens)}", Role.SOFT)]))
+        if view.cost is not None:
+            wanted.append((3, True, [Span(f"  {words.money(view.cost)}", Role.SOFT)]))
+    lead = [Span(" parex", Role.ACCENT)]
+    if title:
+        wanted.append((7, True, [Span(f"  {cut(title, 24, draw.glyphs.ellipsis)}", Role.DIM)]))
+    wanted.append((5, True, [Span(f"  {words.clock(draw.now)}", Role.DIM)]))
+    feature = view.feature.id if view is not None else ""
+    room = width - 1 - width_of(fixed) - width_of(counts)
+    if room < 12 and view is not None:  # every sign closer to its number, the program's name gone
+        counts = [span._replace(text=" " + span.text.replace(" ", "")) for span in counts]
+        room = width - 1 - width_of(fixed) - width_of(counts)
+        lead = []
+    name_room = min(room - width_of(lead) - 2, 40)
+    if feature and name_room > 2:
+        lead.append(Span(f"{'  ' if lead else ' '}{cut(feature, name_room, draw.glyphs.ellipsis)}", Role.TITLE))
+    room -= width_of(lead)
+    while wanted and sum(width_of(spans) for _, _, spans in wanted) + 1 > room:
+        wanted.remove(max(wanted, key=lambda item: item[0]))
+    left = [span for _, is_right, spans in wanted if not is_right for span in spans]
+    right = [span for _, is_right, spans in wanted if is_right for span in spans]
+    whole = spread([*lead, *fixed, *left, *counts], right, width - 1, draw.glyphs.ellipsis, gap=0)
+    return Line((*whole.spans, Span(" ")))
+
+
+# --- the gate ---------------------------------------------------------------------------------------------------
+
+
+def gate_lines(view: FeatureView | None, selected: str, width: int, most: int, draw: Draw) -> list[Line]:
+    """What stands between this batch and the next: one line while it runs, more when it is held; empty if nothing.
+
+    `selected` is the seq of the selected task; `most` is how many lines there may be.
+    """
+    if view is None or most < 1:
+        return []
+    if view.engine is EngineState.HELD:
+        return _held_lines(view, selected, width, most, draw)
+    spans = _one_line(view, brief=False)
+    if width_of(spans) > width - 2:
+        spans = _one_line(view, brief=True)
+    return [_fit([Span(" "), *spans], width, draw)] if spans else []
+
+
+def _fit(spans: list[Span], width: int, draw: Draw) -> Line:
+    return spread(spans, [], width - 1, draw.glyphs.ellipsis)
+
+
+def _one_line(view: FeatureView, brief: bool) -> list[Span]:
+    if view.engine is EngineState.ELSEWHERE:
+        return [Span("Another parex runs this feature.", Role.WARN), Span(" Here it is shown only.", Role.SOFT)]
+    waiting = undecided(view)
+    if view.engine is EngineState.RUNNING and waiting:
+        task = waiting[0]
+        others = f" {words.plural(len(waiting) - 1, 'more')} as well." if len(waiting) > 1 else ""
+        news = f"{view.message}." if view.message else "The batch goes on; the gate will ask."
+        return [*_name_and_reason(task, brief), Span(f"{others} {news}", Role.SOFT)]
+    if view.engine is EngineState.PAUSED:
+        note = f" {view.message}" if view.message else " Nothing new starts."
+        return [Span("Paused.", Role.WARN), Span(note, Role.SOFT), *_hint("r", "goes on")]
+    if view.engine is EngineState.FINISHED:
+        done, total = done_count(view), len(view.tasks)
+        role = Role.OK if done == total else Role.WARN
+        return [Span(f"Finished: {done} of {total} done.", role), Span(f" {view.message}".rstrip(), Role.SOFT)]
+    if view.message:
+        return [Span(view.message, Role.SOFT)]
+    if view.engine is EngineState.IDLE:
+        return _idle_spans(view)
+    return []
+
+
+def _idle_spans(view: FeatureView) -> list[Span]:
+    ready = next((batch for batch in view.batches if batch.state is BatchState.READY), None)
+    if ready is None:
+        return []
+    count = sum(seq in view.tasks and not isinstance(view.tasks[seq].state, DECIDED) for seq in ready.seqs)
+    driver = f" with {view.driver}" if view.driver else ""
+    many = words.plural(count or len(ready.seqs), "task")
+    text = f" {many}{driver}, up to {view.slots} at a time."
+    return [Span(f"Batch {ready.number} is ready:", Role.TITLE), Span(text, Role.SOFT), *_hint("r", "runs it")]
+
+
+def _hint(key: str, label: str) -> list[Span]:
+    return [Span("  "), Span(key, Role.KEY, key), Span(f" {label}", Role.SOFT, key)]
+
+
+def _name_and_reason(task: TaskView, brief: bool) -> list[Span]:
+    """Which task, and why; `brief` leaves the details to the pane."""
+    state = task.state
+    if brief and isinstance(state, TaskFailed):
+        return [Span(f"{task.task.name} failed:", Role.BAD_TITLE), Span(f" {state.failure.value}.")]
+    if brief and isinstance(state, TaskReview):
+        return [Span(f"{task.task.name} needs review.", Role.REVIEW_TITLE)]
+    if isinstance(state, TaskFailed):
+        return [Span(f"{task.task.name} failed:", Role.BAD_TITLE), Span(f" {state.reason or state.failure.value}.")]
+    if isinstance(state, TaskReview):
+        return [Span(f"{task.task.name} needs review:", Role.REVIEW_TITLE), Span(f" {state.reason}.")]
+    return [Span(f"{task.task.name}:", Role.TITLE), Span(" undecided.")]
+
+
+def _held_lines(view: FeatureView, selected: str, width: int, most: int, draw: Draw) -> list[Line]:
+    batch = next((batch for batch in view.batches if batch.state is BatchState.HELD), None)
+    tasks = undecided(view)
+    lines = [_fit([Span(" "), *_held_title(view, batch)], width, draw)]
+    room = most - 1
+    with_keys = room >= 4  # where there is less room, the footer alone tells the keys
+    shown = min(len(tasks), room - with_keys)
+    first = _window(tasks, selected, shown)
+    if shown < len(tasks) and shown > 1:
+        shown -= 1
+    whole = width >= 100
+    name_width = min(30, max((cell_len(task.task.name if whole else task.seq) for task in tasks), default=0))
+    window = tasks[first : first + shown]
+    lines += [_task_line(task, task.seq == selected, whole, name_width, width, draw) for task in window]
+    rest = len(tasks) - shown
+    if rest and room - with_keys > shown:
+        lines.append(
+            _fit([Span(f"   {words.plural(rest, 'more task')} to decide", Role.DIM), *_hint("!", "next")], width, draw)
+        )
+    if with_keys:
+        lines.append(_fit(_keys(tasks, selected), width, draw))
+    return lines[:most]
+
+
+def _window(tasks: list[TaskView], selected: str, shown: int) -> int:
+    """The first task to show, so that the selected one is among the shown."""
+    at = next((index for index, task in enumerate(tasks) if task.seq == selected), 0)
+    return max(0, min(at - shown // 2, len(tasks) - shown))
+
+
+def _held_title(view: FeatureView, batch: BatchView | None) -> list[Span]:
+    number = batch.number if batch is not None else current_batch(view)
+    last = number is None or number >= len(view.batches)
+    then = "It is over" if last else f"Batch {number + 1 if number else 1} starts"
+    text = f" {then} when every task here is verified or decided."
+    if view.message:  # what was asked for last, or why it was refused, is news; how a gate works is not
+        text = f" {view.message}."
+    return [Span(f"Batch {number} is held.", Role.BAD_TITLE), Span(text, Role.SOFT)]
+
+
+def _task_line(task: TaskView, selected: bool, whole: bool, name_width: int, width: int, draw: Draw) -> Line:
+    seen = look(task, draw)
+    name = cut(task.task.name if whole else task.seq, name_width, draw.glyphs.ellipsis)
+    name += " " * (name_width - cell_len(name))
+    reason = getattr(task.state, "reason", "") or seen.word
+    mark = Span(f" {draw.glyphs.now if selected else ' '} ", Role.KEY)
+    role = Role.BAD if isinstance(task.state, TaskFailed) else seen.role
+    label = Span(f"{draw.glyphs.of(seen.sign)} {name}  ", role)
+    return _fit([mark, label, Span(reason, Role.TEXT if selected else Role.SOFT)], width, draw)
+
+
+def _keys(tasks: list[TaskView], selected: str) -> list[Span]:
+    """The keys that decide the selected task; where none of them is selected, those for all."""
+    task = next((task for task in tasks if task.seq == selected), None)
+    if task is None:
+        failed = any(isinstance(one.state, TaskFailed) for one in tasks)
+        every = ("R retry all failed",) if failed else ()
+        return [Span("   "), *_pairs("! go to the next of them", *every, "n go on anyway")]
+    if isinstance(task.state, TaskReview):
+        return [Span("   "), *_pairs("y accept", "r retry", "d see its evidence", "s skip", "e edit task")]
+    if isinstance(task.state, TaskFailed):
+        return [Span("   "), *_pairs("r retry", "e edit task", "y accept by hand", "s skip", "d see its output")]
+    return [Span("   "), *_pairs("r run it", "u reset to pending", "y accept by hand", "s skip", "e edit task")]
+
+
+def _pairs(*pairs: str) -> list[Span]:
+    return [span for pair in pairs for span in _hint(pair[0], pair[2:])]

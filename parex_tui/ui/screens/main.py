@@ -1,0 +1,269 @@
+"""The main screen: header, tree, card, panes, gate, footer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from parex_tui.run.snapshot import FeatureView, TaskView
+
+from ..actions import ACTIONS, Situation, footer_line
+from ..card import card_lines, feature_lines
+from ..headline import gate_lines, header_line
+from ..looks import undecided
+from ..rows import RowId, RowKind
+from ..widgets.area import PaneArea, PaneKey
+from ..widgets.bars import Bar
+from ..widgets.pane import Pane, TextPane
+from ..widgets.tree import TaskTree
+from .doing import ActingScreen
+from .task import TaskScreen
+
+NARROW = 100
+WIDE = 160
+LOW = 16
+
+
+class MainScreen(ActingScreen):
+    """The dashboard. Everything shown comes from the app's newest snapshot; see `refresh_view`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(",".join(action.keys), action.name, action.help, priority="ctrl+p" in action.keys)
+            for action in ACTIONS
+        ),
+        Binding("shift+tab", "switch_back", "To the pane before"),
+        Binding("escape", "back", "Back: clear the find line, leave the zoom, to the tree"),
+        *(Binding(str(number), f"focus_number({number})", f"To {number}", show=False) for number in range(1, 10)),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-middle"), (30, "-high")]
+        self._zoom: PaneKey | None = None
+        self._two_columns: bool | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, body, gate, find line, footer."""
+        yield Bar("header")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield TaskTree("tree")
+                yield TextPane("card")
+                yield Pane("preview")
+            yield PaneArea("panes")
+        yield Bar("gate")
+        yield Input(id="find", placeholder="words, status:failed      enter keeps, esc clears", max_length=200)
+        yield Bar("footer")
+
+    def on_mount(self) -> None:
+        """Begin in the tree."""
+        self.is_ready = True
+        self.query_one("#find", Input).display = False
+        self.task_tree.focus()
+        self.refresh_view()
+
+    def on_resize(self) -> None:
+        """Project for the new size, once the widgets have theirs."""
+        self.refresh_view()
+        self.call_after_refresh(self.refresh_view)
+
+    # --- what is where
+
+    @property
+    def task_tree(self) -> TaskTree:
+        """The tree."""
+        return self.query_one("#tree", TaskTree)
+
+    @property
+    def area(self) -> PaneArea:
+        """The panes."""
+        return self.query_one("#panes", PaneArea)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether tree and panes share the room by turns."""
+        return self.size.width < NARROW
+
+    def situation(self) -> Situation:
+        """What the cursor of the tree is on."""
+        return Situation(self.dashboard.snapshot, self.task_tree.feature_view(), self.task_tree.task_view())
+
+    # --- showing
+
+    def refresh_view(self) -> None:
+        """Show the app's newest snapshot, at this moment. Repaints only lines that differ."""
+        if not self.is_ready:
+            return
+        snapshot, draw = self.dashboard.snapshot, self.dashboard.draw()
+        width, height = self.size
+        tree = self.task_tree
+        tree.show(snapshot, draw)
+        view, task = tree.feature_view(), tree.task_view()
+        title, note = self.dashboard.project_title, self.dashboard.demo_note
+        self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note)], width)
+        most = 7 if height >= 30 else 3 if height >= LOW else 2
+        seq = task.seq if task is not None else ""
+        self.query_one("#gate", Bar).show(lambda w: gate_lines(view, seq, w, most, draw), width)
+        situation = self.situation()
+        self.query_one("#footer", Bar).show(lambda w: [footer_line(situation, w)], width)
+        self._show_card(view, task)
+        if self.is_narrow:
+            preview = self.query_one("#preview", Pane)
+            preview.display = height >= LOW and task is not None and task.activity is not None
+            preview.show(task, None, draw)
+        area = self.area
+        area.columns = 1 if width < NARROW else 2 if self._two_columns else 1
+        if self._two_columns is None and width >= WIDE:
+            area.columns = 2
+        area.show(view, task, self._zoom, snapshot.project.root, draw)
+        if self.is_narrow and self.has_class("-panes-view") and not area.order and self._zoom is None:
+            self.set_class(False, "-panes-view")
+
+    def _show_card(self, view: FeatureView | None, task: TaskView | None) -> None:
+        card, draw = self.query_one("#card", TextPane), self.dashboard.draw()
+        if view is None:
+            card.show("", None, lambda w: [])
+        elif task is not None:
+            card.show("Task", (view.key, task.seq), lambda w: card_lines(view, task, w, draw))
+        else:
+            card.show("Feature", view.key, lambda w: feature_lines(view, w, draw))
+
+    @on(TaskTree.Selected)
+    def _selected(self) -> None:
+        self.refresh_view()
+
+    @on(TaskTree.Opened)
+    def _opened(self) -> None:
+        self.action_open()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """A pane that takes the focus makes its task the selected one."""
+        widget = event.widget
+        if isinstance(widget, Pane) and widget.task_view is not None and widget.id != "preview":
+            task = widget.task_view.task
+            view = self.task_tree.feature_view()
+            key = view.key if view is not None else task.feature
+            self.task_tree.select(RowId(RowKind.TASK, key, 0, task.seq))
+
+    # --- actions of this screen alone
+
+    def action_open(self) -> None:
+        """Open the selected task; fold or unfold on other rows."""
+        view, task = self.task_tree.feature_view(), self.task_tree.task_view()
+        if view is None or task is None:
+            self.task_tree.action_turn()
+        else:
+            self.app.push_screen(TaskScreen(view.key, task.seq))
+
+    def action_next_failure(self) -> None:
+        """To the next task that failed or waits for a review, around the end."""
+        if self.allowed("next_failure") is None:
+            return
+        found = [
+            RowId(RowKind.TASK, view.key, 0, task.seq)
+            for view in self.dashboard.snapshot.features.values()
+            for task in undecided(view)
+        ]
+        here = self.task_tree.selected
+        at = found.index(here) + 1 if here in found else 0
+        self.task_tree.select(found[at % len(found)])
+
+    def action_find(self) -> None:
+        """Open the find line."""
+        find = self.query_one("#find", Input)
+        find.display = True
+        find.focus()
+
+    @on(Input.Changed, "#find")
+    def _find_changed(self, event: Input.Changed) -> None:
+        self.task_tree.find(event.value)
+        self.refresh_view()
+
+    @on(Input.Submitted, "#find")
+    def _find_submitted(self) -> None:
+        self.query_one("#find", Input).display = False
+        self.task_tree.focus()
+
+    def action_zoom(self) -> None:
+        """One pane gets all the room; again: as before. From the tree it is the selected task's."""
+        if self._zoom is not None:
+            self._set_zoom(None)
+            return
+        view, task = self.task_tree.feature_view(), self.task_tree.task_view()
+        if view is None or task is None or (task.activity is None and not task.attempts):
+            self.say("Nothing to zoom: this task has no output.")
+            return
+        self._set_zoom(PaneKey(view.key, task.seq))
+
+    def _set_zoom(self, key: PaneKey | None) -> None:
+        self._zoom = key
+        self.set_class(key is not None, "-zoomed")
+        self.refresh_view()
+        pane = self.area.pane_of(key) if key is not None else None
+        if pane is not None:
+            pane.focus()
+        elif not self.has_class("-panes-view"):
+            self.task_tree.focus()
+        self.call_after_refresh(self.refresh_view)
+
+    def action_layout(self) -> None:
+        """Panes in one column or two."""
+        if self.is_narrow:
+            self.say("Two columns need a wider terminal.")
+            return
+        self._two_columns = self.area.columns == 1
+        self.refresh_view()
+
+    def action_switch(self) -> None:
+        """To the next of tree and panes; where it is narrow, between the tree and the panes."""
+        self._cycle(1)
+
+    def action_switch_back(self) -> None:
+        """To the one before."""
+        self._cycle(-1)
+
+    def _cycle(self, step: int) -> None:
+        if self._zoom is not None:
+            return
+        stops: list[Widget] = [self.task_tree, *self.area.panes]
+        if len(stops) == 1:
+            self.say("No task runs and none needs you: there is no pane.")
+            return
+        at = stops.index(self.focused) if self.focused in stops else 0
+        self._go_to(stops[(at + step) % len(stops)])
+
+    def _go_to(self, widget: Widget) -> None:
+        self.set_class(self.is_narrow and widget is not self.task_tree, "-panes-view")
+        widget.focus()
+        self.call_after_refresh(self.refresh_view)
+
+    def action_focus_number(self, number: int) -> None:
+        """To the tree (1) or the pane with that number."""
+        stops: list[Widget] = [self.task_tree, *self.area.panes]
+        if self._zoom is not None:
+            self._set_zoom(None)
+            stops = [self.task_tree, *self.area.panes]
+        if number <= len(stops):
+            self._go_to(stops[number - 1])
+
+    def action_back(self) -> None:
+        """One step back: the find line, the zoom, the query, the focus."""
+        find = self.query_one("#find", Input)
+        if find.display or self.task_tree.is_filtered:
+            find.value = ""
+            find.display = False
+            self.task_tree.find("")
+            self.task_tree.focus()
+            self.refresh_view()
+        elif self._zoom is not None:
+            self._set_zoom(None)
+        else:
+            self._go_to(self.task_tree)
