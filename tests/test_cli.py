@@ -40,7 +40,13 @@ def project(tmp_path: Path, state_home: Path) -> Path:
     (root / ".git").mkdir()
     (folder / "task.json").write_text('{"id": "auth", "name": "Auth", "status": "active", "subtask_count": 2}\n')
     for seq, after in (("01", []), ("02", ["01"])):
-        record = {"id": f"auth-{seq}", "seq": seq, "title": f"Task {seq}", "status": "pending", "depends_on": after}
+        record: dict[str, object] = {
+            "id": f"auth-{seq}",
+            "seq": seq,
+            "title": f"Task {seq}",
+            "status": "pending",
+            "depends_on": after,
+        }
         record |= {"parallel": True, "deliverables": [f"out/{seq}.txt"]}
         (folder / f"subtask_{seq}.json").write_text(json.dumps(record, indent=2))
     return root

@@ -39,7 +39,13 @@ class Trial:
         (root / ".git").mkdir()
         (root / "agent.py").write_text(AGENT)
         for seq in ("01", "02", "03", "04"):
-            record = {"id": f"four-{seq}", "seq": seq, "title": f"Task {seq}", "status": "pending", "depends_on": []}
+            record: dict[str, object] = {
+                "id": f"four-{seq}",
+                "seq": seq,
+                "title": f"Task {seq}",
+                "status": "pending",
+                "depends_on": [],
+            }
             record |= {"parallel": True, "deliverables": [f"{seq}.txt"]}
             (folder / f"subtask_{seq}.json").write_text(json.dumps(record, indent=2))
         config = root.parent / "config" / "parex"

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from parex_tui.plan.batches import make_plan
 from parex_tui.plan.model import Bar, Why
 from parex_tui.plan.writes import write_set

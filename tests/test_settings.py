@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from parex_tui.settings import DriverSettings, Settings, SettingsError, load_settings, user_file
 
 

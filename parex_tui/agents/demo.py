@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from .events import Event
 from .jsonl import JsonLinesParser
 
 NAME: Final = "demo"
+_PATH_BYTES: Final = 4096  # no system opens a longer one
 
 WARNING: Final = (
     "The demo driver is a demonstration: it writes small placeholder files for the deliverables, not real work."
@@ -51,18 +53,24 @@ class DemoDriver:
             raise DriverError(f"the demo driver: {clean(str(error))}") from error
 
     def invocation(self, job: Job) -> Invocation:
-        """`python -I -S demo_agent.py …`, with values behind `=` only."""
-        values = {
-            "task": str(job.task.path),
-            "root": str(job.root),
-            "attempt": str(job.attempt),
-            "speed": str(self._settings.speed),
-            "fail": self._settings.fail,
-            "fail-seqs": self._settings.fail_seqs,
-        }
-        if any("\0" in value for value in values.values()):
-            raise DriverError("the demo driver: a path holds a NUL character")
-        options = [f"--{key}={value}" for key, value in values.items() if value]
+        """`python -I -S demo_agent.py …`, with values behind `=` only. Raises DriverError for an impossible path."""
+        # One more than the program writes, so that it knows; what is handed over stays far below what argv can hold.
+        writes = list(dict.fromkeys(job.writes))[: demo_agent.FILES + 1]
+        values = [
+            ("task", str(job.task.path)),
+            ("root", str(job.root)),
+            ("attempt", str(job.attempt)),
+            ("speed", str(self._settings.speed)),
+            ("fail", self._settings.fail),
+            ("fail-seqs", self._settings.fail_seqs),
+            *(("write", path) for path in writes),
+        ]
+        for _, value in values:
+            if "\0" in value:
+                raise DriverError("the demo driver: a path holds a NUL character")
+            if len(os.fsencode(value)) > _PATH_BYTES:
+                raise DriverError(f"the demo driver: a path is longer than {_PATH_BYTES} bytes: {clean(value, 60)}")
+        options = [f"--{key}={value}" for key, value in values if value]
         return Invocation(argv=(sys.executable, "-I", "-S", str(self._script), *options), cwd=job.root)
 
     def parser(self) -> Parser:

@@ -1,12 +1,16 @@
 """The demonstration agent: a real process that plays a coding agent and says that it is none.
 
-It reads its task file and the context files that the task names, writes small marked files for the deliverables that
-name a file, checks them, and prints `parex.events/1` (see `jsonl.py`) while it does so. Whatever it prints as done has
+It reads its task file and the context files that the task names, writes small marked files where it is told to, checks
+them, and prints `parex.events/1` (see `jsonl.py`) while it does so. Whatever it prints as done has
 been done by this process: files really opened, lines really written, checks really run. Only the tokens and the cost
 are invented, and it says so.
 
-    python -I -S demo_agent.py --task=FILE --root=DIR [--attempt=N] [--speed=X] [--fail=KIND] [--fail-seqs=04:exit,…]
+    python -I -S demo_agent.py --task=FILE --root=DIR [--write=PATH …] [--attempt=N] [--speed=X] [--fail=KIND]
+                               [--fail-seqs=04:exit,…]
 
+`--write`, as often as needed, is what of the deliverables can be written, below the root: a file, a folder (`x/`: a
+file in it), a pattern (`x/*.js`: one file that matches) or `**/name` (where the only such file is, or at the root).
+Files that somebody else wrote are left alone, and it says so; kinds of files that no text can be are never made up.
 `--speed` 2 is twice as fast, 0 does not wait. `--fail`: `auto` (about a quarter of the tasks fail, on their first
 attempt only), `none`, or a kind that this attempt fails with: `exit` (a check fails, exit 1), `giveup` (a deliverable
 is left out, and it says so), `error` (an error in the middle). `--fail-seqs` names exactly the tasks whose first
@@ -41,22 +45,44 @@ KINDS: Final = ("exit", "giveup", "error")
 TASK_BYTES: Final = 1024 * 1024
 READ_BYTES: Final = 1024 * 1024
 _READS: Final = 8  # context and reference files that one attempt opens
-_FILES: Final = 40  # deliverables that one attempt looks at
+FILES: Final = 100
+"""Files that one attempt writes; it gives up at once where it is told to write more."""
+_PROSE: Final = 20  # deliverables that name nothing to write and are quoted
+_ENTRIES: Final = 20_000  # files and folders that are looked at to find `**/name`
+_FOLDER_FILE: Final = "parex-demo.md"  # what is put in a folder, and no real project has
 
 _STYLES: Final = (
-    ("# ", "", "py pyi rb sh bash zsh yml yaml toml ini cfg conf r jl mk tf dockerfile makefile gitignore"),
-    ("// ", "", "ts tsx js jsx mjs cjs java kt go rs c h cc cpp hpp cs swift php scala dart zig proto prisma"),
+    (
+        "# ",
+        "",
+        "py pyi rb sh bash zsh fish yml yaml toml ini cfg conf env r jl mk tf ex exs pl nix gitignore dockerignore",
+    ),
+    ("# ", "", "brewfile caddyfile containerfile dockerfile gemfile justfile makefile podfile procfile rakefile"),
+    ("// ", "", "ts tsx mts cts js jsx mjs cjs java kt kts gradle go rs c h cc cpp hpp cs swift php scala dart zig"),
+    ("// ", "", "proto prisma g4 jsonc json5 jenkinsfile"),
     ("/* ", " */", "css scss less"),
-    ("<!-- ", " -->", "html htm xml svg vue svelte md mdx markdown"),
-    ("-- ", "", "sql lua hs elm"),
-    ("", "", "txt rst adoc csv"),
+    ("<!-- ", " -->", "html htm xml svg vue svelte md mdx markdown csproj plist xsd"),
+    ("-- ", "", "sql lua hs elm cabal"),
 )
 _COMMENTS: Final = {ending: (opens, closes) for opens, closes, endings in _STYLES for ending in endings.split()}
-"""What opens and closes a comment line, by file ending."""
+"""What opens and closes a comment line, by file ending; all other text files hold plain lines."""
+
+_NO_TEXT: Final = (
+    "png jpg jpeg gif ico icns webp avif heic bmp tif tiff psd woff woff2 ttf otf eot",
+    "mp3 mp4 m4a wav ogg flac mov avi mkv webm pdf doc docx xls xlsx ppt pptx odt ods",
+    "zip gz tgz bz2 xz zst 7z rar tar jar war whl wasm so dylib dll exe bin o a lib class pyc pyd",
+    "db sqlite sqlite3 parquet npy npz pkl pickle joblib pt pth onnx h5 keras ckpt safetensors",
+)
+_BINARY: Final = frozenset(ending for endings in _NO_TEXT for ending in endings.split())
+"""Endings of files that are not text: a text under such a name would be a broken file."""
 
 
 class RefusedError(Exception):
     """Something that it will not or cannot do; the message says why."""
+
+
+class ForeignError(RefusedError):
+    """A file that somebody else wrote, or has changed: it is left as it is."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +195,8 @@ def read_file(root: str, parts: Sequence[str]) -> str:
 def change_file(root: str, parts: Sequence[str], change: Callable[[str | None], str]) -> tuple[str | None, str]:
     """Write what `change` makes of the present text (None: there is no file). Returns the text before and after.
 
-    Raises RefusedError with the reason; a file that is not this program's own is never changed.
+    Raises ForeignError for a file that is not this program's own, which is never changed, and RefusedError for what
+    cannot be written.
     """
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -178,14 +205,7 @@ def change_file(root: str, parts: Sequence[str], change: Callable[[str | None], 
             try:
                 handle = os.open(parts[-1], flags | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
             except FileExistsError:
-                handle = os.open(parts[-1], flags, dir_fd=folder)
-                try:
-                    before = _text_of(handle)
-                    if not is_own(parts[-1], before):
-                        raise RefusedError("it exists and is not the demo agent's own: left alone")
-                except BaseException:
-                    os.close(handle)
-                    raise
+                handle, before = _open_own(folder, parts[-1], flags)
             try:
                 after = change(before)
                 data = after.encode("utf-8", "replace")
@@ -197,6 +217,20 @@ def change_file(root: str, parts: Sequence[str], change: Callable[[str | None], 
             return before, after
     except OSError as error:
         raise RefusedError(_words(error)) from None
+
+
+def _open_own(folder: int, name: str, flags: int) -> tuple[int, str]:
+    """An existing file of this program's own, open, and its text."""
+    try:
+        handle = os.open(name, flags, dir_fd=folder)
+    except PermissionError:
+        raise ForeignError("it exists and may not be changed: left alone") from None
+    with suppress(RefusedError):  # what cannot be read as text is not its own either
+        text = _text_of(handle)
+        if is_own(name, text):
+            return handle, text
+    os.close(handle)
+    raise ForeignError("it exists and is not the demo agent's own: left alone")
 
 
 def _text_of(handle: int) -> str:
@@ -227,17 +261,43 @@ def _write_all(handle: int, data: bytes) -> None:
 # --- what the files hold --------------------------------------------------------------------------------------
 
 
-def path_of(deliverable: str) -> str | None:
-    """The file that a deliverable names, without a note behind it; None for prose, a folder or a pattern."""
-    text = deliverable.strip().strip("`")
-    noted = re.fullmatch(r"(\S+)\s+(?:\(.*\)|[-–—:].*)", text)
-    if noted:
-        text = noted[1].strip("`")
-    if not text or re.search(r"\s", text) or "*" in text or "?" in text or text.endswith("/"):
-        return None
-    name = text.rpartition("/")[2]
-    is_file = "." in name.strip(".") or name.startswith(".") or name.lower() in ("dockerfile", "makefile")
-    return text if is_file else None
+def place_of(write: str, root: str) -> str:
+    """The one file that stands for what is to be written. Only looks; whether it may be written is not asked here."""
+    name = write.removeprefix("**/")
+    is_pattern = "*" in name or "?" in name
+    if name != write and not is_pattern and not name.endswith("/"):
+        return find_one(root, name) or name
+    if not is_pattern and _is_folder(root, name):
+        name = name.rstrip("/") + "/"
+    *folders, last = name.split("/")
+    parts = [*(part for part in folders if part != "**"), _FOLDER_FILE if last in ("", "*", "**") else last]
+    return "/".join(parts).replace("*", "demo").replace("?", "x")
+
+
+def _is_folder(root: str, path: str) -> bool:
+    """Whether it is a folder, or, where nothing is there, whether its name says so: `src/api`, but not `LICENSE`."""
+    try:
+        return stat.S_ISDIR(os.lstat(f"{root}/{path}").st_mode)
+    except OSError:
+        name = path.rpartition("/")[2]
+        return not ("." in name or name.isupper() or name.lower() in _COMMENTS)
+
+
+def find_one(root: str, name: str) -> str:
+    """The only file below the root whose path ends in `name`; "" for none, several, or too many files to look at."""
+    root = root.rstrip("/")
+    last = name.rpartition("/")[2]
+    found: list[str] = []
+    seen = 0
+    for folder, folders, names in os.walk(root):
+        folders[:] = [inner for inner in folders if inner not in (".git", "node_modules")]
+        path = f"{folder}/{last}"
+        if last in names and path.endswith(f"/{name}"):
+            found.append(path[len(root) + 1 :])
+        seen += len(folders) + len(names)
+        if len(found) > 1 or seen > _ENTRIES:
+            return ""
+    return "".join(found)
 
 
 def ending_of(name: str) -> str:
@@ -247,7 +307,7 @@ def ending_of(name: str) -> str:
 
 
 def compose(name: str, parts: Sequence[Part], *, broken: bool = False) -> str:
-    """The text of a demo file with these tasks' shares. Raises RefusedError for a kind of file that it cannot write.
+    """The text of a demo file with these tasks' shares. Raises RefusedError for a kind of file that is no text.
 
     A `broken` one misses its end, so that a check of it fails.
     """
@@ -259,9 +319,9 @@ def compose(name: str, parts: Sequence[Part], *, broken: bool = False) -> str:
         found = {"_comment": MARK, "parts": [f"parex demo task {part.task} attempt {part.attempt}" for part in parts]}
         text = json.dumps(found, indent=2) + "\n"
         return text.rstrip()[:-1] if broken else text
-    if ending not in _COMMENTS:
+    if ending in _BINARY and "." in name:
         raise RefusedError(f"it cannot write a plausible .{ending} file")
-    opening, closing = _COMMENTS[ending]
+    opening, closing = _COMMENTS.get(ending, ("", ""))
     lines = [f"{opening}{MARK}{closing}"]
     if ending in ("py", "pyi"):
         lines.insert(0, f'"""A placeholder for {stem}."""')
@@ -295,9 +355,7 @@ def _body(ending: str, name: str) -> list[str]:
         return [f'echo "{name}: a placeholder"']
     if ending == "sql":
         return ["SELECT 1;"]
-    if ending in ("txt", "rst", "adoc", "csv"):
-        return [f"{name}: a placeholder"]
-    opening, closing = _COMMENTS[ending]
+    opening, closing = _COMMENTS.get(ending, ("", ""))
     return [f"{opening}{name}: a placeholder{closing}"]
 
 
@@ -361,7 +419,17 @@ def emit(kind: str, /, **fields: object) -> None:
 class Agent:
     """One attempt, played step by step."""
 
-    def __init__(self, root: str, path: str, task: dict[str, object], attempt: int, speed: float, failure: str) -> None:
+    def __init__(
+        self,
+        root: str,
+        path: str,
+        task: dict[str, object],
+        writes: Sequence[str],
+        *,
+        attempt: int,
+        speed: float,
+        failure: str,
+    ) -> None:
         self.root = root
         self.path = path.removeprefix(root.rstrip("/") + "/")
         self.task = task
@@ -369,13 +437,12 @@ class Agent:
         self.failure = failure
         self.identity = re.sub(r"[^A-Za-z0-9._-]+", "-", _string(task.get("id")))[:80] or "task"
         self._calls = 0
-        deliverables = _strings(task.get("deliverables"))
-        self.deliverables = deliverables[:_FILES]
-        self._ignored = len(deliverables) - len(self.deliverables)
+        self.deliverables = _strings(task.get("deliverables"))
+        self.writes = list(dict.fromkeys(filter(None, writes)))
         # 4 to 9 seconds, a little different from task to task so that attempts side by side do not march in step.
-        seconds = min(9.0, 4.0 + len(self.deliverables) + zlib.crc32(self.identity.encode()) % 10 / 10)
+        seconds = min(9.0, 4.0 + len(self.writes) + zlib.crc32(self.identity.encode()) % 10 / 10)
         reads = len(self._references()[:_READS])
-        steps = 2 + reads + 4 * len(self.deliverables)
+        steps = 2 + reads + 4 * len(self.writes)
         self._pause = seconds / steps / speed if speed else 0.0
 
     def run(self) -> int:
@@ -405,21 +472,26 @@ class Agent:
         return self._deliver()
 
     def _deliver(self) -> int:
-        named = [(text, path_of(text)) for text in self.deliverables]
-        prose = [text for text, path in named if path is None]
-        paths = [path for _, path in named if path is not None]
-        for text in prose:
-            emit("said", text=f"The demonstration cannot write this deliverable, it names no single file: {text}")
-        if self._ignored:
-            emit("said", text=f"{self._ignored} more deliverables are left out: the demonstration writes {_FILES}.")
-        left_out = paths[-1:] if self.failure == "giveup" else []
-        undone: list[str] = []
+        prose = self._prose()
+        for text in prose[:_PROSE]:
+            emit(
+                "said", text=f"The demonstration leaves this deliverable alone, it names no file to write here: {text}"
+            )
+        if len(self.writes) > FILES:
+            return self._fail(f"gave up: a demonstration writes {FILES} files at most", 0)
+        places = self._places()
+        left_out = places[-1:] if self.failure == "giveup" else []
+        refused: list[str] = []
+        foreign: list[str] = []
         written: list[str] = []
-        for path in paths[: len(paths) - len(left_out)]:
-            broken = self.failure == "exit" and path == paths[-1]
-            reason = self._write(path, broken=broken)
-            if reason:
-                undone.append(f"{path}: {reason}")
+        for path in places[: len(places) - len(left_out)]:
+            try:
+                self._write(path, broken=self.failure == "exit" and path == places[-1])
+            except ForeignError:
+                foreign.append(path)
+                continue
+            except RefusedError as why:
+                refused.append(f"{path}: {why}")
                 continue
             written.append(path)
             self._wait()
@@ -431,16 +503,34 @@ class Agent:
         if self.failure == "giveup":
             what = f"it left out {left_out[0]}" if left_out else "it stops here"
             return self._fail(f"gave up: {what}, on purpose", 0)
-        if undone or self._ignored:
-            more = f" and {len(undone) - 1} more" if len(undone) > 1 else ""
-            return self._fail(f"not written: {undone[0]}{more}" if undone else "too many deliverables", 0)
+        if refused:
+            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+            return self._fail(f"not written: {refused[0]}{more}", 0)
         self._use(300, 80)
         summary = f"Demonstration: wrote {_count(written, 'placeholder file')}"
+        if foreign:
+            named = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+            summary += f", left alone what it did not write itself: {named}"
         if prose:
-            summary += f", left out {_count(prose, 'deliverable')} that cannot be read as a file"
+            summary += f", left out {_count(prose, 'deliverable')} without a file to write"
         emit("said", text=summary + ". This is not real work.")
         emit("ended", ok=True, summary=summary)
         return 0
+
+    def _prose(self) -> list[str]:
+        """The deliverables that no path to write stands for."""
+        names = [write.rstrip("/").rpartition("/")[2] for write in self.writes]
+        return [text for text in self.deliverables if not any(name in text.replace("\\", "") for name in names)]
+
+    def _places(self) -> list[str]:
+        """The files to write, and a word about those that stand for something wider."""
+        places: dict[str, None] = {}
+        for write in self.writes:
+            place = place_of(write, self.root)
+            if place != write:
+                emit("said", text=f"For {write} the demonstration writes {place}.")
+            places[place] = None
+        return list(places)
 
     def _fail(self, reason: str, code: int) -> int:
         emit("ended", ok=False, reason=reason)
@@ -473,8 +563,8 @@ class Agent:
             self._end(call, "read", path, state="done", result=_count(text.splitlines(), "line"))
         return seen
 
-    def _write(self, path: str, *, broken: bool) -> str:
-        """Write one deliverable; returns why not, or ""."""
+    def _write(self, path: str, *, broken: bool) -> None:
+        """Write one deliverable. Raises RefusedError, after having said why."""
         call = self._start("write", path)
         self._wait()
 
@@ -489,12 +579,11 @@ class Agent:
         except RefusedError as refused:
             self._end(call, "write", path, state="failed", result=str(refused))
             emit("said", text=f"{path} is not written: {refused}.")
-            return str(refused)
+            raise
         added, removed = changed_lines(before, after)
         tool = "write" if before is None else "edit"
         self._end(call, tool, path, state="done", added=added, removed=removed)
         self._use(200, 40 + len(after) // 4)
-        return ""
 
     def _check(self, path: str) -> bool:
         call = self._start("check", path)
@@ -586,6 +675,7 @@ def main(arguments: Sequence[str]) -> int:
     options = argparse.ArgumentParser(prog="demo_agent.py", description="Plays a coding agent. No real work is done.")
     options.add_argument("--task", required=True, metavar="FILE")
     options.add_argument("--root", required=True, metavar="DIR")
+    options.add_argument("--write", action="append", default=[], metavar="PATH")
     options.add_argument("--attempt", type=int, default=1, metavar="N")
     options.add_argument("--speed", default="1", metavar="X")
     options.add_argument("--fail", default="auto", metavar="KIND")
@@ -607,7 +697,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     identity = _string(task.get("id")) or chosen.task
     failure = failure_of(identity, seq_of(task, chosen.task), chosen.attempt, chosen.fail, chosen.fail_seqs)
-    return Agent(chosen.root, chosen.task, task, chosen.attempt, speed, failure).run()
+    agent = Agent(chosen.root, chosen.task, task, chosen.write, attempt=chosen.attempt, speed=speed, failure=failure)
+    return agent.run()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,11 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a driver needs to know to start one attempt. All paths are absolute."""
+    """What a driver needs to know to start one attempt. All paths are absolute, but those in `writes`.
+
+    `writes`: what of the task's deliverables can be checked afterwards, below the root: files, folders (`x/`),
+    patterns (`x/*.js`) and files that may lie anywhere (`**/name`).
+    """
 
     root: Path
     feature: Feature
@@ -51,6 +55,7 @@ class Job:
     prompt_file: Path
     agent: str = ""
     model: str = ""
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

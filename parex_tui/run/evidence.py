@@ -28,7 +28,10 @@ HASH_LIMIT: Final = 32 * 1024 * 1024
 ENTRY_LIMIT: Final = 5_000
 """Entries of a folder or glob that are looked at."""
 
-_GOES_AWAY: Final = re.compile(r"\b(delete[ds]?|remove[ds]?|deletion|removal)\b", re.IGNORECASE)
+_GOES_AWAY: Final = re.compile(
+    r"^\W*(delete[ds]?|remove[ds]?)\b|[(\[]\W*(to be )?(delete[ds]?|remove[ds]?)\W*[)\]]\W*$", re.IGNORECASE
+)
+"""A leading verb (`Removed src/x.py`) or a note that says nothing else (`src/x.py (deleted)`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def _target(deliverable: str, root: Path) -> Target:
         return Target(deliverable, "", "has characters that no path should have")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in PurePosixPath(path).parts:
         return Target(deliverable, "", "lies outside the project")
-    if _GOES_AWAY.search(deliverable.replace(path, "")):
+    if _GOES_AWAY.search(deliverable):
         return Target(deliverable, "", "is to be removed")
     return Target(deliverable, path)
 

@@ -20,7 +20,7 @@ from parex_tui.tasks.edit import EditError, reset_task, start_task
 from parex_tui.tasks.model import Feature, Task
 
 from .attempts import Attempt, Journal, Launch, Reservation
-from .evidence import facts
+from .evidence import facts, targets
 from .launch import LaunchError, start
 from .snapshot import AttemptView
 
@@ -64,6 +64,7 @@ class Starter:
             attempt=reservation.number,
             prompt_file=reservation.prompt,
             agent=agent,
+            writes=tuple(target.path for target in targets(task.deliverables, self._root) if target.path),
         )
         invocation = driver.invocation(job)
         return Launch(

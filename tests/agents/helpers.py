@@ -22,9 +22,17 @@ def a_feature(root: Path, **fields: object) -> Feature:
     return Feature(id="auth", key="auth", path=root / ".tmp/tasks/auth", **fields)  # type: ignore[arg-type]  # any field of Feature
 
 
-def a_job(root: Path, task: Task | None = None, agent: str = "CoderAgent", model: str = "m", attempt: int = 1) -> Job:
+def a_job(
+    root: Path,
+    task: Task | None = None,
+    agent: str = "CoderAgent",
+    model: str = "m",
+    attempt: int = 1,
+    writes: tuple[str, ...] = (),
+) -> Job:
     """One attempt of a task."""
-    return Job(root, a_feature(root), task or a_task(root), attempt, root / "prompt.md", agent=agent, model=model)
+    prompt = root / "prompt.md"
+    return Job(root, a_feature(root), task or a_task(root), attempt, prompt, agent=agent, model=model, writes=writes)
 
 
 def refs(*paths: str) -> tuple[ContextRef, ...]:

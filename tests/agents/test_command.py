@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from parex_tui.agents.command import CommandDriver
 from parex_tui.agents.driver import DriverError
 from parex_tui.agents.jsonl import JsonLinesParser, PlainParser

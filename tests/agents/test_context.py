@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from parex_tui.agents import context
 from parex_tui.agents.context import COUNT_LIMIT, Excerpt, gather, guard, key_of
 from parex_tui.tasks.model import ContextRef

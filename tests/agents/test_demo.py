@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from parex_tui.agents import demo_agent
 from parex_tui.agents.demo import DemoDriver
-from parex_tui.agents.demo_agent import KINDS, MARK, Part, compose, failure_of, path_of, plan_of
+from parex_tui.agents.demo_agent import FILES, KINDS, MARK, Part, compose, failure_of, find_one, place_of, plan_of
 from parex_tui.agents.driver import DriverError, Ending, Exit, Failure
 from parex_tui.agents.events import Began, Ended, Event, Line, Said, Tool, ToolState, Trouble, Unknown, Usage
+from parex_tui.run.evidence import collect, facts, targets
 from parex_tui.settings import DemoSettings
 
-from .helpers import a_feature, a_job, a_task, texts
+from .helpers import a_job, a_task, texts
 
 
 class Play:
@@ -62,11 +64,28 @@ def write_task(root: Path, seq: str = "05", deliverables: Sequence[str] = (), **
     return path
 
 
-def play(root: Path, seq: str = "05", attempt: int = 1, fail: str = "none", fail_seqs: str = "") -> Play:
-    """Run the real program without waiting."""
+def writes_of(root: Path, seq: str = "05") -> tuple[str, ...]:
+    """What a run hands over: the checkable paths that the deliverables in the task file name."""
+    try:
+        named = json.loads((root / ".tmp/tasks/auth" / f"subtask_{seq}.json").read_bytes())["deliverables"]
+        return tuple(target.path for target in targets(named, root) if target.path)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ()  # no task to read: parex would not have started it
+
+
+def play(
+    root: Path,
+    seq: str = "05",
+    attempt: int = 1,
+    fail: str = "none",
+    fail_seqs: str = "",
+    writes: tuple[str, ...] | None = None,
+) -> Play:
+    """Run the real program without waiting. `writes`: None for those that a run would hand over."""
     driver = DemoDriver(DemoSettings(speed=0, fail=fail, fail_seqs=fail_seqs))
     driver.check()
-    invocation = driver.invocation(a_job(root, a_task(root, seq), attempt=attempt))
+    writes = writes_of(root, seq) if writes is None else writes
+    invocation = driver.invocation(a_job(root, a_task(root, seq), attempt=attempt, writes=writes))
     done = subprocess.run(
         invocation.argv,
         cwd=invocation.cwd,
@@ -156,7 +175,7 @@ def test_context_files_are_really_read_below_the_root_only(root: Path) -> None:
 )
 def test_nothing_is_written_outside_of_the_root(root: Path, path: str) -> None:
     write_task(root, deliverables=[path])
-    found = play(root)
+    found = play(root, writes=(path,))
     assert found.ending.failure is Failure.GAVE_UP
     assert path in found.ending.reason
     assert files(root) == set()
@@ -178,15 +197,30 @@ def test_no_link_is_written_through(root: Path) -> None:
     assert [tool.state for tool in found.tools("write")] == [ToolState.FAILED] * 4
 
 
-def test_a_file_that_is_not_its_own_is_left_alone_and_said(root: Path) -> None:
-    (root / "a.ts").write_text("mine\n")
-    write_task(root, deliverables=["a.ts", "b.ts"])
+def test_what_somebody_else_wrote_is_left_alone_and_said(root: Path) -> None:
+    foreign = {"a.ts": b"mine\n", "big.ts": b"// " + MARK.encode() + b"x" * 2_000_000, "data.ts": b"\0\1", "e.ts": b""}
+    for name, content in foreign.items():
+        (root / name).write_bytes(content)
+    write_task(root, deliverables=[*foreign, "b.ts"])
     found = play(root)
-    assert (root / "a.ts").read_text() == "mine\n"
-    assert (root / "b.ts").is_file()
+    assert {name: (root / name).read_bytes() for name in foreign} == foreign
+    assert MARK in (root / "b.ts").read_text()
+    assert [tool.path for tool in found.tools("write") if tool.state is ToolState.FAILED] == list(foreign)
     assert "a.ts is not written: it exists and is not the demo agent's own: left alone." in found.said
-    assert found.ending.failure is Failure.GAVE_UP
-    assert "left alone" in found.ending.reason
+    assert found.ending.clean
+    assert found.ending.summary.endswith(
+        "wrote 1 placeholder file, left alone what it did not write itself: a.ts, big.ts, data.ts and 1 more"
+    )
+
+
+def test_a_file_that_it_may_not_change_is_left_alone(root: Path) -> None:
+    (root / "a.ts").write_text("mine\n")
+    (root / "a.ts").chmod(0o444)
+    write_task(root, deliverables=["a.ts"])
+    found = play(root)
+    assert found.ending.clean
+    assert "left alone what it did not write itself: a.ts" in found.ending.summary
+    assert (root / "a.ts").read_text() == "mine\n"
 
 
 def test_its_own_file_is_edited_by_the_next_task_and_the_counts_are_true(root: Path) -> None:
@@ -221,7 +255,8 @@ def test_a_demo_file_that_somebody_has_changed_is_left_alone(root: Path) -> None
         (root / name).write_text(changed)
         found = play(root, attempt=2)
         assert (root / name).read_text() == changed
-        assert found.ending.failure is Failure.GAVE_UP
+        assert found.ending.clean
+        assert name in found.ending.summary.rpartition("left alone")[2]
 
 
 def test_a_shorter_text_leaves_nothing_of_the_longer_one(root: Path) -> None:
@@ -231,23 +266,148 @@ def test_a_shorter_text_leaves_nothing_of_the_longer_one(root: Path) -> None:
     assert (root / "a.ts").read_text() == compose("a.ts", [Part("auth-05", 2)])
 
 
-def test_prose_folders_and_patterns_are_named_and_not_claimed(root: Path) -> None:
-    odd = ["Updated train.py with vision support", "src/", "src/**/*.ts", "Documentation"]
-    write_task(root, deliverables=[*odd, "lib/x.js (new)", "lib/y.js - the helper"])
+def test_prose_is_named_and_not_claimed(root: Path) -> None:
+    odd = [
+        "Train and evaluate the model",
+        "Documentation",
+        "a.ts calls b.ts",
+        "src/gone.ts (deleted)",
+        "/elsewhere/c.ts",
+    ]
+    write_task(root, deliverables=[*odd, "lib/x.js (new)", "`lib/y.js` - the helper", r"app/\[id\].ts"])
     found = play(root)
     assert found.ending.clean
-    assert files(root) == {"lib/x.js", "lib/y.js"}
-    for text in odd:
-        assert f"cannot write this deliverable, it names no single file: {text}" in found.said
-    assert "left out 4 deliverables" in found.ending.summary
+    assert files(root) == {"lib/x.js", "lib/y.js", "app/[id].ts"}
+    quoted = [line.partition("no file to write here: ")[2] for line in found.said.splitlines() if "leaves this" in line]
+    assert quoted == odd
+    assert "wrote 3 placeholder files, left out 5 deliverables without a file to write" in found.ending.summary
 
 
-def test_a_kind_of_file_that_it_cannot_write_is_not_made_up(root: Path) -> None:
-    write_task(root, deliverables=["logo.png"])
+def test_what_it_writes_is_what_is_looked_for_afterwards(root: Path) -> None:
+    (root / "src/deep").mkdir(parents=True)
+    (root / "src/deep/Types.hs").write_text("module Types where\n")
+    wanted = {
+        "Updated src/Graphos/Domain/Core.hs": "created",
+        "Graphos.cabal (update)": "created",
+        "Updated Types.hs": "unchanged",  # somebody else's, wherever it is
+        "src/Lexer.g4": "created",
+        "lib/*.js": "created",
+        "tests/**/*.test.ts": "created",
+        "fixtures/bom/": "created",
+        "build/ directory (static export)": "created",
+        "src/deep/": "changed",
+        "src/services": "created",
+        "LICENSE": "created",
+        "src/\\win\\a.ts": "created",
+        "Tests pass": "unchecked",
+    }
+    write_task(root, deliverables=list(wanted))
+    baseline = facts(list(wanted), root)
+    found = play(root)
+    assert found.ending.clean, found.ending.reason
+    assert {item.deliverable: item.state for item in collect(list(wanted), root, baseline)} == wanted
+    assert (root / "src/deep/Types.hs").read_text() == "module Types where\n"
+    assert all(MARK in (root / name).read_text() for name in files(root) - {"src/deep/Types.hs"})
+    assert "For lib/*.js the demonstration writes lib/demo.js." in found.said
+
+
+@pytest.mark.parametrize(
+    ("write", "place"),
+    [
+        ("src/a.ts", "src/a.ts"),
+        ("app/[id].ts", "app/[id].ts"),
+        (".gitignore", ".gitignore"),
+        ("-rf.md", "-rf.md"),
+        ("Dockerfile", "Dockerfile"),
+        ("LICENSE", "LICENSE"),
+        ("src/api", "src/api/parex-demo.md"),
+        ("src/api/", "src/api/parex-demo.md"),
+        ("there.d", "there.d/parex-demo.md"),
+        ("lib/*.js", "lib/demo.js"),
+        ("lib/*", "lib/parex-demo.md"),
+        ("lib/**", "lib/parex-demo.md"),
+        ("*/page?.tsx", "demo/pagex.tsx"),
+        ("a/**/*.ts", "a/demo.ts"),
+        ("**/*.ts", "demo.ts"),
+        ("**/api/", "api/parex-demo.md"),
+        ("**/new.ts", "new.ts"),
+        ("**/one.ts", "deep/in/one.ts"),
+        ("**/in/one.ts", "deep/in/one.ts"),
+        ("**/n/one.ts", "n/one.ts"),
+        ("**/two.ts", "two.ts"),
+        ("**/modules.ts", "modules.ts"),
+        ("../a.ts", "../a.ts"),
+    ],
+)
+def test_which_file_stands_for_what_is_to_be_written(root: Path, write: str, place: str) -> None:
+    (root / "there.d").mkdir()
+    for name in ("deep/in/one.ts", "deep/two.ts", "two/two.ts", "node_modules/modules.ts", ".git/new.ts"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    assert place_of(write, str(root)) == place
+
+
+def test_a_search_for_a_file_ends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "a/b/c").mkdir(parents=True)
+    (root / "a/b/c/x.ts").touch()
+    (root / "a/loop").symlink_to("..")
+    assert find_one(str(root), "x.ts") == find_one(f"{root}/", "x.ts") == "a/b/c/x.ts"
+    monkeypatch.setattr(demo_agent, "_ENTRIES", 3)
+    assert find_one(str(root), "x.ts") == ""
+
+
+def test_a_folder_or_a_floating_file_is_not_reached_through_a_link(root: Path) -> None:
+    outside = root.parent / "outside"
+    outside.mkdir()
+    (outside / "x.ts").touch()
+    (root / "src").symlink_to(outside)
+    (root / "x.ts").symlink_to(outside / "x.ts")
+    write_task(root)
+    for write in ("src", "src/", "src/*", "src/*.ts", "**/x.ts", "**/src/"):
+        found = play(root, writes=(write,))
+        assert found.ending.failure is Failure.GAVE_UP, write
+    assert [(path.name, path.read_text()) for path in outside.iterdir()] == [("x.ts", "")]
+
+
+@pytest.mark.parametrize("name", ["a.g4", "a.interp", "a.unheard-of", "LICENSE", ".env", "bin", "a.lock", "a.ipynb"])
+def test_any_kind_of_text_is_written_plainly_and_known_again(root: Path, name: str) -> None:
+    (root / "x").mkdir()
+    path = f"x/{name}" if name != "bin" else "x/bin/parex-demo.md"
+    for seq in ("05", "06"):
+        write_task(root, seq, deliverables=[f"x/{name}"])
+        assert play(root, seq).ending.clean
+    text = (root / path).read_text()
+    assert text.count(MARK) == 1
+    assert "task auth-05" in text
+    assert "task auth-06" in text
+
+
+@pytest.mark.parametrize("name", ["logo.png", "a.tar.gz", "assets/*.woff2", "app.DB"])
+def test_a_file_that_is_no_text_is_not_made_up(root: Path, name: str) -> None:
+    write_task(root, deliverables=[name, "b.ts"])
     found = play(root)
     assert found.ending.failure is Failure.GAVE_UP
-    assert "plausible .png" in found.ending.reason
+    assert f"cannot write a plausible .{name.lower().rpartition('.')[2]} file" in found.ending.reason
+    assert files(root) == {"b.ts"}
+
+
+def test_more_files_than_a_demonstration_writes_are_refused_before_the_first(root: Path) -> None:
+    names = [f"{'é' * 900}/{number}.ts" for number in range(3000)]
+    found = play(root, writes=tuple(names))
+    assert (found.ending.failure, files(root)) == (Failure.AGENT_ERROR, set())  # there is no task file
+    write_task(root)
+    found = play(root, writes=tuple(names))
+    assert found.ending.failure is Failure.GAVE_UP
+    assert f"{FILES} files at most" in found.ending.reason
     assert files(root) == set()
+    assert play(root, writes=tuple(f"{number}.ts" for number in range(FILES)) * 2).ending.clean
+    assert len(files(root)) == FILES
+
+
+@pytest.mark.parametrize("write", ["a\0b.ts", "x" * 5000 + ".ts"])
+def test_a_path_that_cannot_be_one_is_not_handed_over(root: Path, write: str) -> None:
+    with pytest.raises(DriverError, match=r"NUL|longer than 4096 bytes: x{20}"):
+        DemoDriver().invocation(a_job(root, writes=(write,)))
 
 
 @pytest.mark.parametrize("name", ["a.py", "a.json", "a.toml", "a.ts", "a.md", "a.txt"])
@@ -377,7 +537,7 @@ assert not [name for name in sys.modules if name.startswith(("parex", "orjson", 
 def test_it_stands_alone(root: Path) -> None:
     write_task(root, deliverables=["a.ts"])
     python, isolated, bare, script, *arguments = (
-        DemoDriver(DemoSettings(speed=0, fail="none")).invocation(a_job(root)).argv
+        DemoDriver(DemoSettings(speed=0, fail="none")).invocation(a_job(root, writes=("a.ts",))).argv
     )
     assert (isolated, bare) == ("-I", "-S")
     code = ALONE.format(arguments=arguments, script=script)
@@ -405,28 +565,33 @@ def test_wrong_options_are_refused_before_a_start(root: Path) -> None:
 
 def test_a_path_that_begins_with_dashes_is_no_option(root: Path) -> None:
     folder = root / "--version"
-    folder.mkdir()
-    job = a_job(folder, a_task(folder))
+    (folder / ".tmp/tasks/auth").mkdir(parents=True)
+    write_task(folder, deliverables=["--help.ts", "-x/=.ts"])
+    job = a_job(folder, writes=writes_of(folder))
     assert not [part for part in DemoDriver().invocation(job).argv[4:] if "=" not in part]
-    assert a_feature(folder).id == "auth"
+    assert play(folder).ending.clean
+    assert files(folder) == {"--help.ts", "-x/=.ts"}
 
 
-@pytest.mark.parametrize(
-    ("deliverable", "path"),
-    [
-        ("src/a.ts", "src/a.ts"),
-        ("`src/a.ts`", "src/a.ts"),
-        ("app/[id].ts", "app/[id].ts"),
-        ("a.ts (new)", "a.ts"),
-        ("a.ts — the helper", "a.ts"),
-        (".gitignore", ".gitignore"),
-        ("Dockerfile", "Dockerfile"),
-        ("src/", None),
-        ("src/*.ts", None),
-        ("Tests pass", None),
-        ("Documentation", None),
-        ("", None),
-    ],
-)
-def test_which_deliverables_name_a_file(deliverable: str, path: str | None) -> None:
-    assert path_of(deliverable) == path
+def test_a_whole_run_hands_over_what_it_looks_for(root: Path, state_home: Path) -> None:
+    (root / "mine.md").write_text("mine\n")
+    write_task(
+        root, "01", ["Updated src/Types.hs", "Demo.cabal (update)", "Tests pass"], depends_on=[], status="pending"
+    )
+    write_task(root, "02", ["mine.md"], depends_on=[], status="pending")
+    feature = {"id": "auth", "name": "Auth", "status": "active", "subtask_count": 2, "completed_count": 0}
+    (root / ".tmp/tasks/auth/task.json").write_text(json.dumps(feature))
+    # One retry: whether a first attempt fails on purpose depends on the task's id.
+    options = ["--driver=demo", "--yes", "--json", "--speed=1000", "--retries=1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "parex_tui", "run", "auth", "-C", str(root), *options],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "XDG_STATE_HOME": str(state_home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert files(root) == {"mine.md", "src/Types.hs", "Demo.cabal"}, done.stdout + done.stderr
+    assert "2 of 3 deliverables new or changed; 1 could not be checked" in done.stdout
+    assert "mine.md was not touched" in done.stdout

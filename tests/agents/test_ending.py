@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from parex_tui.agents.driver import Ending, Exit, Failure
 from parex_tui.agents.ending import ending_of
 from parex_tui.agents.events import Ended, Event, Line, Said, Trouble

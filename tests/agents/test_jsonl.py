@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from parex_tui.agents import jsonl
 from parex_tui.agents.events import (
     Asks,

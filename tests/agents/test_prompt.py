@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from parex_tui.agents.prompt import NOT_DONE, SharedContext, build_prompt, session_refs, shared_context
 from parex_tui.tasks.model import ContextRef, Task
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from parex_tui.agents.driver import Driver, DriverError
 from parex_tui.agents.registry import driver_named, driver_names
 from parex_tui.settings import DemoSettings, DriverSettings, Settings

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from parex_tui.agents.events import Began, Ended, Event, Line, Said, Trouble, Unknown, Usage
 from parex_tui.agents.jsonl import JsonLinesParser, PlainParser
 from parex_tui.agents.stream import JSON_LINE_BYTES, LINE_BYTES, NOTICE, Tail, read_all

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+
 from parex_tui.agents.driver import Ending, Failure
-from parex_tui.agents.events import Said, Usage
+from parex_tui.agents.events import Event, Said, Usage
 from parex_tui.run.evidence import collect, facts, present
 from parex_tui.run.outcome import SUMMARY_LIMIT, judge, listed, shorten
 from parex_tui.run.states import Outcome, Verdict
@@ -100,6 +101,11 @@ def test_a_pipe_in_the_place_of_a_deliverable_does_not_block(root: Path) -> None
 def test_a_deliverable_that_is_to_be_removed_is_not_held_against_the_agent(root: Path) -> None:
     outcome = verdict(root, ["src/new.py", "src/old.py (deleted)"], write={"src/new.py": "1"})
     assert outcome.verdict is Verdict.VERIFIED
+
+
+def test_a_note_that_mentions_a_removal_does_not_excuse_the_file(root: Path) -> None:
+    outcome = verdict(root, ["src/gone.py (re-export hub, the old definitions removed)"], write={})
+    assert outcome.failure is Failure.NO_EVIDENCE
 
 
 def test_files_present_are_counted_at_a_glance(root: Path) -> None:
