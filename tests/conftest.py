@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
+
+# Clocks on the screen and in reports are local; snapshots are written in one zone.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -14,6 +14,7 @@ from parex_tui.run.setup import make_setup
 from parex_tui.run.states import TaskRunning
 from parex_tui.settings import Settings
 from parex_tui.tasks.layout import Location
+from parex_tui.tasks.reader import read_project
 
 from .common import demo_consent, find, settings_for, warn
 
@@ -29,21 +30,34 @@ def dashboard(options: Namespace) -> int:
     settings = settings_for(location.root)
     if options.driver == "demo":
         demo_consent(location.root, yes=options.yes)
-    return show(location, settings, Choice(options.driver or "", options.slots))
+    return show(location, settings, Choice(options.driver or "", options.slots), focus=_named(location, options))
 
 
-def show(location: Location, settings: Settings, choice: Choice, *, note: str = "") -> int:
-    """Run the dashboard until it is left; workers that still run are named. Raises UsageError."""
+def _named(location: Location, options: Namespace) -> str:
+    """The key of the feature whose folder was given as the path, "" where another kind of folder was."""
+    given = options.path if options.path is not None else getattr(options, "directory", None)
+    if given is None:
+        return ""
+    here = given.resolve()
+    return next((one.key for one in read_project(location).features if one.path.resolve() == here), "")
+
+
+def show(location: Location, settings: Settings, choice: Choice, *, focus: str = "", note: str = "") -> int:
+    """Run the dashboard until it is left; workers that still run are named. Raises UsageError.
+
+    `focus` is the key of the feature to begin with.
+    """
     from parex_tui.ui.app import run_dashboard
 
     try:
         setup = make_setup(location, settings, choice)
     except DriverError as error:
         raise UsageError(str(error)) from error
-    conductor = Conductor(setup)
+    title = "" if note else location.root.name
+    conductor = Conductor(setup, focus=focus)
     conductor.start()
     try:
-        request = run_dashboard(conductor, title=location.root.name, quiet_after=settings.quiet_after, demo_note=note)
+        request = run_dashboard(conductor, title=title, quiet_after=settings.quiet_after, demo_note=note)
     finally:
         conductor.close()
     alive = [

@@ -35,15 +35,17 @@ def demo(options: Namespace) -> int:
     warn(f"a demonstration, no real agent: the copy that it works on is {clean(str(copy))}")
     location = locate(copy, explicit=True)
     settings = replace(settings_for(copy), demo=DemoSettings(speed=options.speed, fail_seqs=FAILS))
+    feature = pick(read_project(location), FEATURE)
     if headless:
         from .run import play
 
-        feature = pick(read_project(location), FEATURE)
         choice = Choice("demo", options.slots, retries=1)
         return play(location, settings, choice, feature.key, as_json=options.json, quiet=False, yes=True)
     from .dashboard import show
 
-    return show(location, settings, Choice("demo", options.slots), note="demo")
+    return show(
+        location, settings, Choice("demo", options.slots), focus=feature.key, note="demonstration, no real agent"
+    )
 
 
 def samples() -> Path:

@@ -55,7 +55,7 @@ class Setup:
 class Conductor:
     """Implements `Control`. `tell` hears every notice, from the thread that passes."""
 
-    def __init__(self, setup: Setup, tell: Callable[[Notice], None] = lambda notice: None) -> None:
+    def __init__(self, setup: Setup, tell: Callable[[Notice], None] = lambda notice: None, *, focus: str = "") -> None:
         self._setup = setup
         self._tell = tell
         self._reader = Reader(setup.location)
@@ -70,7 +70,7 @@ class Conductor:
         self._thread: threading.Thread | None = None
         self._watcher: Watcher | None = None
         self._project = self._reader.read()
-        self._snapshot = Snapshot(version=0, now=setup.clock(), project=self._project)
+        self._snapshot = Snapshot(version=0, now=setup.clock(), project=self._project, focus=focus)
 
     # --- Control ---------------------------------------------------------------------------------------------
 

@@ -140,12 +140,16 @@ class FeatureView:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything, at one moment. `now` is seconds since the epoch; `version` grows with every new snapshot."""
+    """Everything, at one moment. `now` is seconds since the epoch; `version` grows with every new snapshot.
+
+    `focus` is the key of the feature that parex was opened for, "" where none was named.
+    """
 
     version: int
     now: float
     project: Project
     features: Mapping[str, FeatureView] = field(default_factory=dict)  # by feature key, in display order
+    focus: str = ""
 
 
 # --- commands -------------------------------------------------------------------------------------------------

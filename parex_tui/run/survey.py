@@ -20,13 +20,17 @@ from .states import Exited, Lost, Running
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A feature after a pass: files, plan, attempts, board."""
+    """A feature after a pass: files, plan, attempts, board.
+
+    `expected` has seconds for every task, estimated where there is no history; `usual` only those with one.
+    """
 
     feature: Feature
     plan: Plan
     attempts: Mapping[str, tuple[AttemptView, ...]]
     board: Board
     expected: Mapping[str, float]
+    usual: Mapping[str, float]
 
     @property
     def current(self) -> tuple[Batch, BatchView] | None:
@@ -82,7 +86,12 @@ class Surveyor:
             stale_after=self._limits.stale_after,
         )
         expected = {task.seq: expected_seconds(task, history) for task in feature.tasks}
-        return Standing(feature=feature, plan=plan, attempts=attempts, board=board, expected=expected)
+        usual = {
+            task.seq: expected[task.seq]
+            for task in feature.tasks
+            if task.seq in history or task.suggested_agent in history
+        }
+        return Standing(feature=feature, plan=plan, attempts=attempts, board=board, expected=expected, usual=usual)
 
     def _plan(self, feature: Feature) -> Plan:
         known = self._plans.get(feature.key)
@@ -94,12 +103,15 @@ class Surveyor:
 
 
 def _history(feature: Feature, attempts: Mapping[str, Sequence[AttemptView]]) -> dict[str, list[float]]:
-    """Seconds of earlier attempts that ended well, by task and by agent."""
+    """Seconds of earlier attempts that ended well, by task and by agent; a demonstration says nothing of real work."""
+    real = any(not view.is_demo for views in attempts.values() for view in views)
     history: dict[str, list[float]] = {}
     for seq, views in attempts.items():
         task = feature.task(seq)
         for view in views:
-            if view.outcome is not None and view.outcome.failure is None and task is not None:
+            if task is None or (real and view.is_demo):
+                continue
+            if view.outcome is not None and view.outcome.failure is None:
                 history.setdefault(seq, []).append(view.outcome.seconds)
                 if task.suggested_agent:
                     history.setdefault(task.suggested_agent, []).append(view.outcome.seconds)

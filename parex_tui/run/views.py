@@ -28,7 +28,7 @@ def make_view(
             batch=batch.number if (batch := standing.plan.batch_of(task.seq)) else None,
             attempts=standing.attempts.get(task.seq, ()),
             activity=activities.get(task.seq),
-            expected=standing.expected.get(task.seq),
+            expected=standing.usual.get(task.seq),
         )
         for task in standing.feature.tasks
     }

@@ -62,18 +62,21 @@ def header_line(view: FeatureView | None, title: str, width: int, draw: Draw, de
 # --- the gate ---------------------------------------------------------------------------------------------------
 
 
-def gate_lines(view: FeatureView | None, selected: str, width: int, most: int, draw: Draw) -> list[Line]:
+def gate_lines(
+    view: FeatureView | None, selected: str, width: int, most: int, draw: Draw, news: str = ""
+) -> list[Line]:
     """What stands between this batch and the next: one line while it runs, more when it is held; empty if nothing.
 
-    `selected` is the seq of the selected task; `most` is how many lines there may be.
+    `selected` is the seq of the selected task; `most` is how many lines there may be. `news`: what came of the last
+    command a moment ago; it takes the place of the explanation.
     """
     if view is None or most < 1:
         return []
     if view.engine is EngineState.HELD:
-        return _held_lines(view, selected, width, most, draw)
-    spans = _one_line(view, brief=False)
+        return _held_lines(view, selected, width, most, draw, news)
+    spans = _one_line(view, news, brief=False)
     if width_of(spans) > width - 2:
-        spans = _one_line(view, brief=True)
+        spans = _one_line(view, news, brief=True)
     return [_fit([Span(" "), *spans], width, draw)] if spans else []
 
 
@@ -81,15 +84,15 @@ def _fit(spans: list[Span], width: int, draw: Draw) -> Line:
     return spread(spans, [], width - 1, draw.glyphs.ellipsis)
 
 
-def _one_line(view: FeatureView, brief: bool) -> list[Span]:
+def _one_line(view: FeatureView, news: str, brief: bool) -> list[Span]:
     if view.engine is EngineState.ELSEWHERE:
         return [Span("Another parex runs this feature.", Role.WARN), Span(" Here it is shown only.", Role.SOFT)]
     waiting = undecided(view)
     if view.engine is EngineState.RUNNING and waiting:
         task = waiting[0]
         others = f" {words.plural(len(waiting) - 1, 'more')} as well." if len(waiting) > 1 else ""
-        news = f"{view.message}." if view.message else "The batch goes on; the gate will ask."
-        return [*_name_and_reason(task, brief), Span(f"{others} {news}", Role.SOFT)]
+        then = f"{news}." if news else "The batch goes on; the gate will ask."
+        return [*_name_and_reason(task, brief), Span(f"{others} {then}", Role.SOFT)]
     if view.engine is EngineState.PAUSED:
         note = f" {view.message}" if view.message else " Nothing new starts."
         return [Span("Paused.", Role.WARN), Span(note, Role.SOFT), *_hint("r", "goes on")]
@@ -133,10 +136,10 @@ def _name_and_reason(task: TaskView, brief: bool) -> list[Span]:
     return [Span(f"{task.task.name}:", Role.TITLE), Span(" undecided.")]
 
 
-def _held_lines(view: FeatureView, selected: str, width: int, most: int, draw: Draw) -> list[Line]:
+def _held_lines(view: FeatureView, selected: str, width: int, most: int, draw: Draw, news: str) -> list[Line]:
     batch = next((batch for batch in view.batches if batch.state is BatchState.HELD), None)
     tasks = undecided(view)
-    lines = [_fit([Span(" "), *_held_title(view, batch)], width, draw)]
+    lines = [_fit([Span(" "), *_held_title(view, batch, news)], width, draw)]
     room = most - 1
     with_keys = room >= 4  # where there is less room, the footer alone tells the keys
     shown = min(len(tasks), room - with_keys)
@@ -163,13 +166,13 @@ def _window(tasks: list[TaskView], selected: str, shown: int) -> int:
     return max(0, min(at - shown // 2, len(tasks) - shown))
 
 
-def _held_title(view: FeatureView, batch: BatchView | None) -> list[Span]:
+def _held_title(view: FeatureView, batch: BatchView | None, news: str) -> list[Span]:
     number = batch.number if batch is not None else current_batch(view)
     last = number is None or number >= len(view.batches)
     then = "It is over" if last else f"Batch {number + 1 if number else 1} starts"
     text = f" {then} when every task here is verified or decided."
-    if view.message:  # what was asked for last, or why it was refused, is news; how a gate works is not
-        text = f" {view.message}."
+    if news:
+        text = f" {news}."
     return [Span(f"Batch {number} is held.", Role.BAD_TITLE), Span(text, Role.SOFT)]
 
 

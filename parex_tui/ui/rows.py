@@ -83,7 +83,9 @@ def unplanned(view: FeatureView) -> list[str]:
 
 
 def next_feature(snapshot: Snapshot) -> str:
-    """The key of the feature that a person most likely comes for: the first with something ready, else unfinished."""
+    """The key of the feature that a person comes for: the one named, else the first with something ready to run."""
+    if snapshot.focus in snapshot.features:
+        return snapshot.focus
     current = [view for view in snapshot.features.values() if not view.feature.archived]
     for states in ((BatchState.READY,), (BatchState.READY, BatchState.HELD, BatchState.WAITING)):
         for view in current:

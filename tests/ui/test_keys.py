@@ -566,3 +566,25 @@ async def test_blocked_tasks_are_reset_and_done_ones_are_not() -> None:
         await one.select("08")
         await one.press("u", "y")
         assert one.control.sent == [Command(Do.RESET, "auth-system", "08")]
+
+
+async def test_what_the_engine_answers_later_is_shown_in_the_gate() -> None:
+    """An engine may refuse after it took the command: its message is the answer."""
+    snapshot = pictures.gate()
+    async with driven(snapshot) as one:
+        assert "Batch 3 starts when every task here is verified or decided." in one.text
+        view = replace(snapshot.features["auth-system"], message="08 Logout is in progress in another program")
+        one.control.put(replace(snapshot, features={view.key: view}))
+        await one.until(lambda: "Batch 2 is held. 08 Logout is in progress in another program." in one.text)
+
+
+async def test_next_failure_begins_in_the_feature_at_hand() -> None:
+    snapshot = pictures.gate()
+    other = replace(pictures.messy().features["legacy-import"], engine=EngineState.HELD)
+    features = {other.key: other, "auth-system": snapshot.features["auth-system"]}
+    async with driven(replace(snapshot, features=features)) as one:
+        await one.press("G")
+        assert one.main.task_tree.selected is not None
+        assert one.main.task_tree.selected.batch == 4
+        await one.press("exclamation_mark")
+        assert one.main.task_tree.selected[1:] == ("auth-system", 0, "06")

@@ -28,6 +28,7 @@ from .task import TaskScreen
 NARROW = 100
 WIDE = 160
 LOW = 16
+NEWS_SECONDS = 15.0
 
 
 class MainScreen(ActingScreen):
@@ -49,6 +50,7 @@ class MainScreen(ActingScreen):
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-middle"), (30, "-high")]
         self._zoom: PaneKey | None = None
         self._two_columns: bool | None = None
+        self._messages: dict[str, tuple[str, float]] = {}  # by feature: its message, and when it was first seen
 
     def compose(self) -> ComposeResult:
         """Header, body, gate, find line, footer."""
@@ -111,7 +113,8 @@ class MainScreen(ActingScreen):
         self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note)], width)
         most = 7 if height >= 30 else 3 if height >= LOW else 2
         seq = task.seq if task is not None else ""
-        self.query_one("#gate", Bar).show(lambda w: gate_lines(view, seq, w, most, draw), width)
+        news = self._news(view)
+        self.query_one("#gate", Bar).show(lambda w: gate_lines(view, seq, w, most, draw, news), width)
         situation = self.situation()
         self.query_one("#footer", Bar).show(lambda w: [footer_line(situation, w)], width)
         self._show_card(view, task)
@@ -126,6 +129,18 @@ class MainScreen(ActingScreen):
         area.show(view, task, self._zoom, snapshot.project.root, draw)
         if self.is_narrow and self.has_class("-panes-view") and not area.order and self._zoom is None:
             self.set_class(False, "-panes-view")
+
+    def _news(self, view: FeatureView | None) -> str:
+        """The feature's message while it is new: it changed under our eyes, less than `NEWS_SECONDS` ago."""
+        if view is None:
+            return ""
+        now = self.dashboard.clock()
+        message, since = self._messages.get(view.key, (view.message, -NEWS_SECONDS))
+        if message != view.message:
+            message, since = view.message, now
+            self.set_timer(NEWS_SECONDS + 0.1, self.refresh_view)
+        self._messages[view.key] = (message, since)
+        return message.rstrip(".") if 0 <= now - since < NEWS_SECONDS else ""
 
     def _show_card(self, view: FeatureView | None, task: TaskView | None) -> None:
         card, draw = self.query_one("#card", TextPane), self.dashboard.draw()
@@ -173,8 +188,11 @@ class MainScreen(ActingScreen):
             for task in undecided(view)
         ]
         here = self.task_tree.selected
-        at = found.index(here) + 1 if here in found else 0
-        self.task_tree.select(found[at % len(found)])
+        if here in found:
+            self.task_tree.select(found[(found.index(here) + 1) % len(found)])
+        else:
+            near = [row for row in found if here is not None and row.feature == here.feature]
+            self.task_tree.select((near or found)[0])
 
     def action_find(self) -> None:
         """Open the find line."""
