@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Final
 
 from parex_tui.agents.driver import Parser
-from parex_tui.agents.events import Asks, Began, Ended, Event, Said, Thought, Tool, ToolState, Trouble, Usage, Waits
+from parex_tui.agents.events import (
+    Asks,
+    Began,
+    Ended,
+    Event,
+    Line,
+    Said,
+    Thought,
+    Tool,
+    ToolState,
+    Trouble,
+    Usage,
+    Waits,
+)
 from parex_tui.agents.stream import Tail
 
 from .attempts import Attempt
@@ -20,7 +33,7 @@ from .states import Running, Starting
 HELD_EVENTS: Final = 2_000
 """Events held for each attempt; older ones stay in its output file."""
 
-_TELLING: Final = (Began, Said, Thought, Tool, Waits, Asks, Trouble, Ended)
+_TELLING: Final = (Began, Said, Thought, Tool, Waits, Asks, Trouble, Ended, Line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,18 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from parex_tui.agents.driver import Driver, Parser
 from parex_tui.agents.events import Event
+from parex_tui.tasks.edit import EditError
 from parex_tui.tasks.layout import Location
 from parex_tui.tasks.model import Feature
 from parex_tui.tasks.reader import Reader
+from parex_tui.tasks.text import clean
 from parex_tui.tasks.watch import Watcher
 
 from .activity import Follower
@@ -27,6 +30,7 @@ from .limits import Limits
 from .notices import AgentDid, Notice
 from .snapshot import Activity, Command, EngineState, FeatureView, Snapshot
 from .starting import Starter
+from .statedir import StateError
 from .states import NeverRan, Running, Starting, TaskElsewhere
 from .survey import Standing, Surveyor
 from .views import make_view
@@ -67,7 +71,7 @@ class Conductor:
         self._listeners: list[Callable[[], None]] = []
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._worker: ThreadPoolExecutor | None = None
         self._watcher: Watcher | None = None
         self._project = self._reader.read()
         self._snapshot = Snapshot(version=0, now=setup.clock(), project=self._project, focus=focus)
@@ -95,16 +99,16 @@ class Conductor:
         self.tick()
         self._watcher = Watcher(self._setup.location, self._wake.set)
         self._watcher.start()
-        self._thread = threading.Thread(target=self._loop, name="conductor", daemon=True)
-        self._thread.start()
+        self._worker = ThreadPoolExecutor(1, "conductor")
+        self._worker.submit(self._loop).add_done_callback(self._loop_ended)
 
     def close(self) -> None:
         """Stop; running attempts go on under their keepers."""
         self._closing.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        if self._worker is not None:
+            self._worker.shutdown()
+            self._worker = None
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
@@ -115,8 +119,27 @@ class Conductor:
         while not self._closing.is_set():
             self._wake.wait(self.pause())
             self._wake.clear()
-            if not self._closing.is_set():
+            if self._closing.is_set():
+                return
+            try:
                 self.tick()
+            except (OSError, StateError, EditError) as error:
+                self._trouble(f"{clean(str(error), 300)}; trying again")
+            else:
+                self._trouble("")
+
+    def _loop_ended(self, loop: Future[None]) -> None:
+        """A mistake in parex itself ended the loop: say so, since nothing on the screen is new from here on."""
+        error = loop.exception()
+        if error is not None:
+            kind = type(error).__name__
+            self._trouble(f"parex has failed inside ({kind}); start it again. Running attempts are not harmed")
+
+    def _trouble(self, text: str) -> None:
+        if self._snapshot.trouble == text:
+            return
+        self._snapshot = replace(self._snapshot, version=self._snapshot.version + 1, trouble=text)
+        self._call_listeners()
 
     def pause(self) -> float:
         """Seconds until the next pass is due."""
@@ -261,6 +284,9 @@ class Conductor:
         self._snapshot = replace(
             old, version=old.version + 1, now=self._setup.clock(), project=self._project, features=kept
         )
+        self._call_listeners()
+
+    def _call_listeners(self) -> None:
         for listener in list(self._listeners):
             listener()
 

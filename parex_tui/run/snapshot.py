@@ -142,7 +142,8 @@ class FeatureView:
 class Snapshot:
     """Everything, at one moment. `now` is seconds since the epoch; `version` grows with every new snapshot.
 
-    `focus` is the key of the feature that parex was opened for, "" where none was named.
+    `focus` is the key of the feature that parex was opened for, "" where none was named. `trouble` is why this
+    picture may be old: the disk cannot be read or written just now, or parex itself has failed; one line.
     """
 
     version: int
@@ -150,6 +151,7 @@ class Snapshot:
     project: Project
     features: Mapping[str, FeatureView] = field(default_factory=dict)  # by feature key, in display order
     focus: str = ""
+    trouble: str = ""
 
 
 # --- commands -------------------------------------------------------------------------------------------------

@@ -63,13 +63,16 @@ def header_line(view: FeatureView | None, title: str, width: int, draw: Draw, de
 
 
 def gate_lines(
-    view: FeatureView | None, selected: str, width: int, most: int, draw: Draw, news: str = ""
+    view: FeatureView | None, selected: str, width: int, most: int, draw: Draw, news: str = "", trouble: str = ""
 ) -> list[Line]:
     """What stands between this batch and the next: one line while it runs, more when it is held; empty if nothing.
 
     `selected` is the seq of the selected task; `most` is how many lines there may be. `news`: what came of the last
-    command a moment ago; it takes the place of the explanation.
+    command a moment ago; it takes the place of the explanation. `trouble`, why all of this may be old, comes first.
     """
+    if trouble and most >= 1:
+        first = _fit([Span(" "), Span(trouble, Role.BAD_TITLE)], width, draw)
+        return [first, *gate_lines(view, selected, width, most - 1, draw, news)]
     if view is None or most < 1:
         return []
     if view.engine is EngineState.HELD:

@@ -116,7 +116,7 @@ def test_files_present_are_counted_at_a_glance(root: Path) -> None:
 
 
 def test_tokens_and_cost_are_summed_and_absent_cost_stays_absent(root: Path) -> None:
-    events = [
+    events: list[Event] = [
         Usage(input_tokens=10, output_tokens=5),
         Said(text="x"),
         Usage(input_tokens=1, cost=0.5),

@@ -103,8 +103,8 @@ async def test_many_changes_at_once_from_many_threads_end_at_the_newest() -> Non
             thread.start()
         await until(lambda: not any(thread.is_alive() for thread in threads))
         control.put(pictures.gate())
+        await until(lambda: app.snapshot is control.snapshot())
         await until(lambda: "Batch 2 is held." in screen_text(app))
-        assert app.snapshot is control.snapshot()
 
 
 async def test_seconds_are_counted_only_while_something_runs(monkeypatch: pytest.MonkeyPatch) -> None:

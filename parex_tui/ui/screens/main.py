@@ -114,7 +114,7 @@ class MainScreen(ActingScreen):
         most = 7 if height >= 30 else 3 if height >= LOW else 2
         seq = task.seq if task is not None else ""
         news = self._news(view)
-        self.query_one("#gate", Bar).show(lambda w: gate_lines(view, seq, w, most, draw, news), width)
+        self.query_one("#gate", Bar).show(lambda w: gate_lines(view, seq, w, most, draw, news, snapshot.trouble), width)
         situation = self.situation()
         self.query_one("#footer", Bar).show(lambda w: [footer_line(situation, w)], width)
         self._show_card(view, task)

@@ -1,0 +1,19 @@
+"""Why a picture may be old is the first thing that the gate says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from . import fakes, pictures
+from .screens import make_app, screen_text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_trouble_is_shown_for_as_long_as_it_lasts(size: tuple[int, int]) -> None:
+    snapshot = replace(pictures.running(), trouble="the disk is full; trying again")
+    app = make_app(fakes.FakeControl(snapshot))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        assert "the disk is full; trying again" in screen_text(app)
