@@ -117,6 +117,8 @@ def _is_ordinary(data: bytes, value: JsonValue) -> bool:
     while level:
         below: list[JsonValue] = []
         for item in level:
+            if isinstance(item, str):
+                continue  # most are
             if isinstance(item, dict):
                 keys += len(item)
                 below.extend(item.values())

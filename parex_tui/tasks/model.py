@@ -1,6 +1,7 @@
 """The files as parex understands them: plain frozen data, no behaviour that touches the disk.
 
-Every string here that a person may see is already cleaned (`text.clean`). Paths stay as the file system has them.
+Every string here that a person may see is already cleaned (`text.clean`). Two things are not: paths stay as the file
+system has them, and `extra` holds every other field exactly as it was parsed, to be cleaned where it is shown.
 """
 
 from __future__ import annotations

@@ -448,6 +448,39 @@ def test_kill_9_at_any_moment_leaves_a_valid_file(path: Path) -> None:
         assert {**found, "status": "pending", "title": original["title"]} == original
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from parex_tui.tasks.edit import set_fields
+path, title, turn, moment = Path(sys.argv[1]), "t" * int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+calls = 0
+def dying(real):
+    def call(*arguments):
+        global calls
+        calls += 1
+        if calls == turn and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = real(*arguments)
+        if calls == turn and moment == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return call
+os.pwrite, os.ftruncate = dying(os.pwrite), dying(os.ftruncate)
+set_fields(path, {"title": title}, root=path.parent)
+"""
+
+
+@pytest.mark.parametrize("length", [700, 1])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("turn", [1, 2])
+def test_kill_9_around_every_write_leaves_the_old_or_the_new(path: Path, length: int, moment: str, turn: int) -> None:
+    write(path, a_task())
+    command = [sys.executable, "-c", KILLED, str(path), str(length), str(turn), moment]
+    child = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+    assert child.returncode == -signal.SIGKILL
+    assert json.loads(path.read_bytes()) in (a_task(), a_task(title="t" * length))
+
+
 def failing(real: Callable[..., int], turn: int, code: int, partial: bool) -> Callable[[int, bytes, int], int]:
     """`os.pwrite` that fails at its n-th call, having written half of it if `partial`."""
     turns = iter(range(1, 100))

@@ -460,6 +460,16 @@ class Disk:
         return task
 
 
+def freeze(monkeypatch: pytest.MonkeyPatch, before: os.stat_result) -> None:
+    """From now on that file looks as it did, whatever is written to it."""
+
+    def coarse(info: os.stat_result) -> Signature:
+        return signature_of(before if info.st_ino == before.st_ino else info)
+
+    monkeypatch.setattr("parex_tui.tasks.file_state.signature_of", coarse)
+    monkeypatch.setattr("parex_tui.tasks.files.signature_of", coarse)
+
+
 def waits(reader: Reader) -> bool:
     return reader.is_waiting
 
@@ -512,12 +522,7 @@ def test_a_young_file_is_read_again_though_it_looks_the_same(disk: Disk, monkeyp
     before = disk.path().stat()
     # The same inode, size and times with other content, as a coarse clock of the file system would show it.
     write(disk.path(), a_task(title="Task 0A"))
-
-    def coarse(info: os.stat_result) -> Signature:
-        return signature_of(before if info.st_ino == before.st_ino else info)
-
-    monkeypatch.setattr("parex_tui.tasks.reader.signature_of", coarse)
-    monkeypatch.setattr("parex_tui.tasks.files.signature_of", coarse)
+    freeze(monkeypatch, before)
     disk.clock.now += due
     disk.wall.now += due + 0.01
     assert disk.task().title == "Task 0A"
@@ -543,8 +548,25 @@ def test_a_half_written_file_keeps_its_last_good_version_for_half_a_second(disk:
     assert not broken.readable
     assert len(broken.problems) == 1
     assert not waits(disk.reader)
-    assert disk.reader.next_check is None
     assert disk.reader.read() is disk.reader.read()
+    disk.clock.now += 2
+    assert disk.task() is broken
+    assert disk.reader.next_check is None
+
+
+@pytest.mark.parametrize("half", ["{", '{"title": "Repa'])
+def test_a_file_that_was_reported_broken_stays_so_while_it_is_repaired(disk: Disk, half: str) -> None:
+    disk.reader.read()
+    disk.path().write_text('{"seq": "01" "title": "Bad"}')
+    disk.reader.read()
+    disk.clock.now += 0.6
+    assert disk.task().title == "Bad"
+    disk.path().write_text(half)
+    task = disk.task()
+    assert (task.readable, task.updating, task.title) == (False, False, "")
+    assert codes(task) == ["json.invalid"]
+    write(disk.path(), a_task(title="Repaired"))
+    assert disk.task().title == "Repaired"
 
 
 def test_a_writer_that_goes_on_writing_is_waited_for(disk: Disk) -> None:
@@ -566,6 +588,8 @@ def test_a_broken_file_is_well_again_at_once(disk: Disk) -> None:
     disk.clock.now += 1
     assert not disk.task().readable
     write(disk.path(), a_task())
+    assert disk.task().readable
+    disk.clock.now += 2
     assert disk.task().readable
     assert disk.reader.next_check is None
 
@@ -611,6 +635,33 @@ def test_a_file_that_is_deleted_and_written_anew_does_not_vanish(disk: Disk) -> 
     disk.clock.now += 0.06
     assert disk.reader.read().features[0].task("01") is None
     assert disk.reader.next_check is None
+
+
+def test_a_task_json_that_is_deleted_and_written_anew_does_not_vanish(disk: Disk) -> None:
+    disk.reader.read()
+    text = (disk.folder / "task.json").read_text()
+    (disk.folder / "task.json").unlink()
+    assert disk.reader.read().features[0].name == "Auth"
+    assert disk.reader.next_check == pytest.approx(0.05)
+    (disk.folder / "task.json").write_text(text)
+    assert disk.reader.read().features[0].name == "Auth"
+    (disk.folder / "task.json").unlink()
+    disk.reader.read()
+    disk.clock.now += 0.06
+    assert disk.reader.read().features[0].task_json is None
+
+
+def test_on_a_server_with_another_clock_a_change_is_looked_at_for_two_seconds(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.reader.read()
+    write(disk.path(), a_task(title="Task 0A"))
+    assert disk.task().title == "Task 0A"
+    before = disk.path().stat()
+    freeze(monkeypatch, before)
+    write(disk.path(), a_task(title="Task 0B"))
+    disk.clock.now += 1.9
+    assert disk.task().title == "Task 0B"
 
 
 def test_a_feature_that_is_deleted_or_moved_is_followed(disk: Disk) -> None:
