@@ -37,6 +37,7 @@ from .states import (
     NeverRan,
     Running,
     Starting,
+    TaskEnded,
     TaskFailed,
     TaskReady,
     TaskRunning,
@@ -114,7 +115,8 @@ class Engine:
         """What this engine is doing, given where the feature stands."""
         if not self.owns:
             return EngineState.IDLE
-        alive = any(isinstance(state, TaskRunning) for state in standing.board.states.values())
+        # What ended and is not judged yet still is this engine's work.
+        alive = any(isinstance(state, TaskRunning | TaskEnded) for state in standing.board.states.values())
         current = standing.current
         if alive:
             return EngineState.RUNNING

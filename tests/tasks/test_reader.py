@@ -78,7 +78,7 @@ def test_a_sound_task_is_read_whole_and_without_problems(tmp_path: Path) -> None
     assert task.agent_id == ""
     assert task.extra == {"verification": fields["verification"], "module": "auth"}
     assert len(task.digest) == 64
-    assert task.modified == task.path.stat().st_mtime
+    assert task.modified == pytest.approx(task.path.stat().st_mtime, abs=1e-3)
 
 
 @pytest.mark.parametrize("value", ["a.md", {"path": "a.md"}, ["a.md"], [{"path": "a.md"}]])

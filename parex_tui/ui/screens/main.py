@@ -179,7 +179,7 @@ class MainScreen(ActingScreen):
             self.app.push_screen(TaskScreen(view.key, task.seq))
 
     def action_next_failure(self) -> None:
-        """To the next task that failed or waits for a review, around the end."""
+        """To the next task that failed or waits for a review, around the end: of this feature while it has any."""
         if self.allowed("next_failure") is None:
             return
         found = [
@@ -188,11 +188,8 @@ class MainScreen(ActingScreen):
             for task in undecided(view)
         ]
         here = self.task_tree.selected
-        if here in found:
-            self.task_tree.select(found[(found.index(here) + 1) % len(found)])
-        else:
-            near = [row for row in found if here is not None and row.feature == here.feature]
-            self.task_tree.select((near or found)[0])
+        near = [row for row in found if here is not None and row.feature == here.feature] or found
+        self.task_tree.select(near[(near.index(here) + 1) % len(near)] if here in near else near[0])
 
     def action_find(self) -> None:
         """Open the find line."""
