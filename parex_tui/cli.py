@@ -1,7 +1,8 @@
 """The command line: what was asked for, and which command carries it out. Imports a command only when it runs.
 
 Exit codes, the same for every command: 0 fine (of a run: all verified), 1 something failed, 2 wrong use or settings,
-3 a run ended with tasks that need review, 130 interrupted.
+3 a run ended with tasks that need review, 130 interrupted,
+143 or 129 ended by a signal (what runs goes on under its keepers).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from . import __version__
+from .errors import ParexError
 
 FINE: Final = 0
 FAILED: Final = 1
@@ -34,11 +36,12 @@ examples:
   parex run auth-system       the same run without a screen
   parex status --json         where every feature stands, for scripts
 
-exit codes: 0 fine, 1 failed, 2 wrong use, 3 needs review, 130 interrupted
+exit codes: 0 fine, 1 failed, 2 wrong use, 3 needs review, 130 interrupted,
+143/129 ended by SIGTERM/SIGHUP (agents run on; start again to go on with them)
 """
 
 
-class UsageError(Exception):
+class UsageError(ParexError):
     """Wrong use or bad input: one line that says what to do. Ends with exit code 2, nothing written."""
 
 
@@ -102,7 +105,15 @@ def make_parser() -> argparse.ArgumentParser:
     )
     dashboard.add_argument("path", nargs="?", type=_folder, help="project root, tasks folder or feature folder")
 
-    demo = commands.add_parser("demo", parents=[where], help="play a sample project with the bundled demo agent")
+    demo = commands.add_parser("demo", help="play a sample project with the bundled demo agent")
+    demo.add_argument(
+        "-C",
+        "--directory",
+        metavar="DIR",
+        type=_folder,
+        default=argparse.SUPPRESS,
+        help="a new or empty folder for the copy that it works on (default: a temporary one, which is kept)",
+    )
     demo.add_argument("--headless", action="store_true", help="without a screen: plain lines, exit code")
     demo.add_argument("--json", action="store_true", help="with --headless: one JSON event a line")
     demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="2 is twice as fast, 0 does not wait")
@@ -152,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(words)
     try:
         return _dispatch(options)
-    except UsageError as error:
+    except ParexError as error:
         print(f"parex: {error}", file=sys.stderr)  # noqa: T201 - the one place that reports wrong use
         return USAGE
     except KeyboardInterrupt:
@@ -161,6 +172,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`parex status | head`): nothing is left to tell, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"parex: {place}{error.strerror or error}", file=sys.stderr)  # noqa: T201 - as above
+        return USAGE
 
 
 def _dispatch(options: argparse.Namespace) -> int:

@@ -216,3 +216,43 @@ def test_the_demo_never_writes_into_a_folder_that_holds_something(tmp_path: Path
     assert done.returncode == 2
     assert "empty folder" in done.stderr
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_an_unusable_state_folder_is_one_clear_line(project: Path, state_home: Path) -> None:
+    state_home.write_text("a file where the folder should be")
+    done = parex("run", "auth", "--driver", "demo", "--yes", cwd=project)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+
+
+def test_status_without_features_says_what_a_feature_is(tmp_path: Path, state_home: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    done = parex("status", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "No active features found.\n")
+    assert ".tmp/tasks/" in done.stderr
+
+
+def test_a_run_whose_reader_goes_leaves_its_agents_running_and_does_not_claim_success(project: Path) -> None:
+    config = project.parent / "config" / "parex"
+    config.mkdir(parents=True)
+    slow = "import pathlib, time\nwhile not pathlib.Path('go').exists(): print('x', flush=True); time.sleep(0.02)"
+    (config / "config.toml").write_text(f"[drivers.slow]\nargv = {json.dumps([sys.executable, '-c', slow])}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "parex_tui", "run", "auth", "--driver", "slow"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith("Batch 1")
+    process.stdout.close()
+    assert process.wait(60) == 130
+    assert "running on without parex" in process.stderr.read()
+    process.stderr.close()
+    (project / "go").touch()
+    done = parex("run", "auth", "--driver", "slow", "--quiet", cwd=project)
+    assert "(attempt 1, " in done.stdout, "the same attempt is judged, no second one was started"

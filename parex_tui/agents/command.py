@@ -119,6 +119,8 @@ class CommandDriver:
             raise self._error(0, f'"{clean(wanted)}" must be a name found on PATH or an absolute path')
         found = shutil.which(wanted)
         if found is None:
+            if Path(wanted).is_absolute() and Path(wanted).exists():
+                raise self._error(0, f"{clean(wanted)} is no program that can be run; make it executable (chmod +x)")
             raise self._error(0, f"not found: {clean(wanted)}; install it, or name its absolute path")
         if not Path(found).is_absolute():
             raise self._error(0, f'"{clean(wanted)}" is found only through a relative entry of PATH; name its path')

@@ -6,13 +6,15 @@ import difflib
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from parex_tui.agents.demo import WARNING
 from parex_tui.cli import UsageError
-from parex_tui.settings import Settings, SettingsError, load_settings
 from parex_tui.tasks.layout import Location, NotFoundError, locate
 from parex_tui.tasks.model import Feature, Project
 from parex_tui.tasks.text import clean
+
+if TYPE_CHECKING:  # `parex status` needs none of it, and is to start fast
+    from parex_tui.settings import Settings
 
 
 def say(text: str) -> None:
@@ -40,6 +42,8 @@ def find(options: Namespace, path: Path | None = None) -> Location:
 
 def settings_for(root: Path) -> Settings:
     """The settings, with their warnings told. Raises UsageError."""
+    from parex_tui.settings import SettingsError, load_settings
+
     try:
         settings = load_settings(root)
     except SettingsError as error:
@@ -77,6 +81,8 @@ def ask(question: str) -> bool:
 
 def demo_consent(root: Path, *, yes: bool) -> None:
     """The demo driver outside of `parex demo`: say what it does, and ask. Raises UsageError where it is refused."""
+    from parex_tui.agents.demo import WARNING
+
     warn(f"{WARNING} They go into {clean(str(root))}.")
     if not yes and not ask("Go on?"):
         raise UsageError("nothing was started; add --yes to go on, or use `parex demo`, which works on a copy")

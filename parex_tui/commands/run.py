@@ -86,14 +86,22 @@ def play(
     if choice.slots is not None and choice.slots > 8:
         warn(f"{choice.slots} slots: more than 8 agents at a time seldom helps, and costs memory and money")
 
-    def tell(notice: Notice) -> None:
-        text = json.dumps(notice_json(notice), ensure_ascii=False) if as_json else notice_text(notice, quiet=quiet)
-        if text:
-            say(text)
+    reader_gone = threading.Event()
 
-    conductor = Conductor(setup, tell)
+    def tell(notice: Notice) -> None:
+        if reader_gone.is_set():
+            return
+        text = json.dumps(notice_json(notice), ensure_ascii=False) if as_json else notice_text(notice, quiet=quiet)
+        try:
+            if text:
+                say(text)
+        except BrokenPipeError:  # never in the middle of a pass: the run ends between two, as after a hang-up
+            reader_gone.set()
+
+    conductor = Conductor(setup, tell, only=key)
     try:
-        return _Play(conductor, key, tell_end=_end_teller(as_json), yes=yes, reset=reset).to_the_end()
+        teller = _end_teller(as_json)
+        return _Play(conductor, key, tell_end=teller, yes=yes, reset=reset, reader_gone=reader_gone).to_the_end()
     finally:
         conductor.close()
 
@@ -126,13 +134,21 @@ class _Play:
     """The loop of a headless run, and what signals do to it."""
 
     def __init__(
-        self, conductor: Conductor, key: str, tell_end: Callable[[FeatureView, int], None], *, yes: bool, reset: bool
+        self,
+        conductor: Conductor,
+        key: str,
+        tell_end: Callable[[FeatureView, int], None],
+        *,
+        yes: bool,
+        reset: bool,
+        reader_gone: threading.Event,
     ) -> None:
         self._conductor = conductor
         self._key = key
         self._tell_end = tell_end
         self._yes = yes
         self._reset = reset
+        self._reader_gone = reader_gone
         self._interrupts = 0
         self._terminated = False
         self._signalled = threading.Event()
@@ -140,17 +156,18 @@ class _Play:
     def to_the_end(self) -> int:
         with self._signals():
             self._conductor.tick()
-            self._free_stale()
+            if not self._signalled.is_set():
+                self._free_stale()
+            if self._signalled.is_set():
+                return self._leave(self._view())
             refusal = self._conductor.obey(Command(Do.RUN, self._key))
             if refusal and not self._all_done():
                 raise UsageError(refusal)
             obeyed = 0
             while True:
                 self._conductor.tick()
-                view = self._conductor.snapshot().features.get(self._key)
-                if view is None:
-                    raise UsageError("the feature's folder has gone; what ran is kept with its attempts")
-                if self._terminated or self._interrupts > 1:
+                view = self._view()
+                if self._terminated or self._interrupts > 1 or self._reader_gone.is_set():
                     return self._leave(view)
                 if self._interrupts > obeyed:
                     obeyed = self._interrupts
@@ -161,6 +178,14 @@ class _Play:
                     self._tell_end(view, code)
                     return code
                 self._signalled.wait(self._conductor.pause())
+                self._signalled.clear()
+
+    def _view(self) -> FeatureView:
+        view = self._conductor.snapshot().features.get(self._key)
+        if view is None:
+            trouble = self._conductor.snapshot().trouble
+            raise UsageError(f"the feature's folder has gone{f': {trouble}' if trouble else ''}; put it back")
+        return view
 
     def _all_done(self) -> bool:
         view = self._conductor.snapshot().features.get(self._key)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import time
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from parex_tui.cli import FINE, USAGE
 from parex_tui.report.status_text import status_text
-from parex_tui.run.snapshot import FeatureView
 from parex_tui.tasks.model import Feature
 from parex_tui.tasks.reader import read_project
+from parex_tui.tasks.text import clean
 
-from .common import find, pick, say, settings_for
+from .common import find, pick, say, settings_for, warn
+
+if TYPE_CHECKING:
+    from parex_tui.run.snapshot import FeatureView
 
 
 def status(options: Namespace) -> int:
-    """Print it; 0 also where files have problems, since those are what it tells."""
+    """Print it; 0 also where files have problems, since those are what it tells, 2 where there is no feature."""
     location = find(options)
     project = read_project(location)
     feature = pick(project, options.feature) if options.feature else None
     if options.json:
+        import json
+
         from parex_tui.report.as_json import status_json
 
         shown = project.features if feature is None else (feature,)
@@ -29,7 +35,10 @@ def status(options: Namespace) -> int:
         say(json.dumps(record, ensure_ascii=False, indent=2))
     else:
         say(status_text(project, feature).rstrip("\n"))
-    return 0
+    if not project.features:
+        warn(f"{clean(str(project.root))}: a feature is a folder of task files below .tmp/tasks/")
+        return USAGE
+    return FINE
 
 
 def _views(root: Path, features: Iterable[Feature]) -> dict[str, FeatureView]:

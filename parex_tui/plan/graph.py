@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parex_tui.tasks.model import Status, Task
+from parex_tui.tasks.problems import Severity
 from parex_tui.tasks.text import clean
 
 from .model import Bar, Barred
@@ -85,7 +86,7 @@ def _why_duplicate(seq: str, names: Sequence[str]) -> str:
 def _own_reasons(task: Task, counted: Mapping[str, int], rings: Mapping[str, str]) -> list[tuple[Bar, str]]:
     found: list[tuple[Bar, str]] = []
     if not task.readable:
-        found.append((Bar.UNREADABLE, f"{clean(task.path.name)} is not valid JSON"))
+        found.append((Bar.UNREADABLE, f"{clean(task.path.name)} cannot be used: {_why_unreadable(task)}"))
     elif task.status is None:
         known = ", ".join(Status)
         found.append((Bar.STATUS, f"its status “{task.status_text}” is none of {known}"))
@@ -241,3 +242,9 @@ def _levels(fit: Mapping[str, Task], waits: Mapping[str, tuple[str, ...]]) -> tu
                     following.append(dependent)
         level = following
     return tuple(levels)
+
+
+def _why_unreadable(task: Task) -> str:
+    """The reader's own words for what is wrong with the file."""
+    wrong = [problem.message for problem in task.problems if problem.severity is Severity.ERROR]
+    return wrong[0] if wrong else "it cannot be read"

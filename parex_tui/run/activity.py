@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from parex_tui.agents.events import (
     Usage,
     Waits,
 )
-from parex_tui.agents.stream import Tail
+from parex_tui.agents.stream import BACKLOG_BYTES, Tail
 
 from .attempts import Attempt
 from .evidence import present
@@ -48,13 +49,26 @@ class _Open:
 class Follower:
     """One attempt's output, read as it grows. Reads each byte once; never raises for what the file holds."""
 
-    def __init__(self, attempt: Attempt, parser: Parser, clock: Callable[[], float], root: Path) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        parser: Parser,
+        clock: Callable[[], float],
+        root: Path,
+        *,
+        backlog: int = BACKLOG_BYTES,
+        late: bool = False,
+    ) -> None:
+        """`backlog`: bytes that may lie unread; of more, only the last ones are read.
+
+        `late`: it began before anybody looked; when the lines that are there by now were written is not known.
+        """
         self._attempt = attempt
         self._clock = clock
         self._root = root
-        self._tails = [Tail(attempt.output, parser)]
+        self._tails = [Tail(attempt.output, parser, backlog=backlog)]
         if not attempt.launch.merge_stderr:
-            self._tails.append(Tail(attempt.stderr, parser, stderr=True))
+            self._tails.append(Tail(attempt.stderr, parser, stderr=True, backlog=backlog))
         self._events: deque[StampedEvent] = deque(maxlen=HELD_EVENTS)
         self._seen = 0
         self._tools: dict[str, int] = {}  # id → number of the event that shows the call
@@ -64,6 +78,7 @@ class Follower:
         self._files = 0
         self._files_checked = 0.0
         self._drained = False
+        self._late = late
         self._activity = Activity(attempt=attempt.number, files_total=len(attempt.launch.baseline))
 
     @property
@@ -82,6 +97,10 @@ class Follower:
             fresh += [event for tail in self._tails for event in tail.finish()]
             self._drained = True
         self._take(fresh, now)
+        if self._late and not any(tail.behind for tail in self._tails):
+            self._late = False
+            with contextlib.suppress(OSError):
+                self._last_sign = max(self._last_sign or 0.0, min(self._attempt.output.stat().st_mtime, now))
         files = self._files
         if fresh or now - self._files_checked >= 1.0:
             self._files_checked = now
@@ -114,9 +133,10 @@ class Follower:
     def _take(self, fresh: Iterable[Event], now: float) -> None:
         for event in fresh:
             # An agent's clock may be wrong or lie; nothing it says happened later than now.
-            at = min(event.at, now) if event.at is not None else now
+            at = min(event.at, now) if event.at is not None else None if self._late else now
             stamped = StampedEvent(at, event)
-            self._last_sign = max(self._last_sign or 0.0, at)
+            if at is not None:
+                self._last_sign = max(self._last_sign or 0.0, at)
             if isinstance(event, _TELLING):
                 self._current = stamped
             if isinstance(event, Usage):

@@ -11,6 +11,7 @@ from typing import Final
 
 from parex_tui.plan.apart import apart
 from parex_tui.plan.model import Batch, Plan
+from parex_tui.tasks.edit import timestamp
 from parex_tui.tasks.model import Feature, Status, Task
 
 from .attempts import Decision
@@ -20,6 +21,7 @@ from .states import (
     Exited,
     Lost,
     NeverRan,
+    Outcome,
     Running,
     Starting,
     TaskAccepted,
@@ -42,6 +44,9 @@ from .states import (
 ACCEPT: Final = "accept"
 SKIP: Final = "skip"
 GO_ON: Final = "go on"  # the batch goes on without this task's decision
+CARRY_SECONDS: Final = 2.0
+"""How long a verdict may be on its way into the task file before that counts as a problem."""
+
 UNDO: Final = "undo"  # an earlier skip or pass no longer holds
 
 
@@ -128,16 +133,19 @@ def _own_state(
             return TaskEnded(last.number)
     outcome = last.outcome if last is not None else None
     number = last.number if last is not None else 0
-    if outcome is not None and task.modified <= outcome.judged_at:
-        # The file is older than the verdict: the verdict has not been carried into it yet.
-        if outcome.verdict is Verdict.VERIFIED and task.status is not Status.COMPLETED:
-            return TaskEnded(number)
-        if outcome.failure is not None and task.status is not Status.BLOCKED:
-            return TaskFailed(number, outcome.failure, outcome.reason, outcome.seconds)
+    if last is not None and outcome is not None and not last.applied:
+        return _not_carried_over(number, outcome, now)
+    if _never_began(task, attempts):
+        return TaskReady()
     if task.status is Status.COMPLETED:
         if decision is not None and decision.kind == ACCEPT:
             return TaskAccepted(number, outcome.seconds if outcome else 0.0, decision.note)
-        if outcome is not None and outcome.verdict is Verdict.VERIFIED:
+        # Another program may have reset and completed it since: only parex' own time of completion is its verdict.
+        if (
+            outcome is not None
+            and outcome.verdict is Verdict.VERIFIED
+            and task.completed_at == timestamp(outcome.judged_at)
+        ):
             return TaskVerified(number, outcome.seconds)
         return TaskClaimed()
     if decision is not None and decision.kind == SKIP:
@@ -150,10 +158,31 @@ def _own_state(
         return TaskFailed(number, outcome.failure, outcome.reason, outcome.seconds)
     if task.status is Status.BLOCKED:
         return TaskBlocked()
-    # Only our own never-started attempt can have written it: the agent never was.
-    if attempts and isinstance(attempts[-1].state, NeverRan) and task.agent_id == attempts[-1].agent:
-        return TaskReady()
     return TaskElsewhere(since=task.modified, stale=now - task.modified > stale_after)
+
+
+def _not_carried_over(number: int, outcome: Outcome, now: float) -> TaskState:
+    """What the verdict says counts, not the file: the agent itself may have written there that it is done."""
+    if outcome.failure is not None:
+        return TaskFailed(number, outcome.failure, outcome.reason, outcome.seconds)
+    if outcome.verdict is Verdict.NEEDS_REVIEW:
+        return TaskReview(number, outcome.reason, outcome.seconds)
+    if now - outcome.judged_at < CARRY_SECONDS:
+        return TaskEnded(number)
+    return TaskReview(number, "verified, but that could not be written into its task file", outcome.seconds)
+
+
+def _never_began(task: Task, attempts: Sequence[AttemptView]) -> bool:
+    """Whether the file says in progress because of an attempt of ours that was cut off before its agent began."""
+    last = attempts[-1] if attempts else None
+    return (
+        last is not None
+        and isinstance(last.state, NeverRan)
+        and task.status is Status.IN_PROGRESS
+        and task.agent_id == (last.agent or last.driver)
+        and last.started is not None
+        and task.started_at == timestamp(last.started)
+    )
 
 
 def _queued(

@@ -15,6 +15,7 @@ from typing import Final
 
 from parex_tui.agents.driver import Driver, Parser
 from parex_tui.agents.events import Event
+from parex_tui.agents.stream import BACKLOG_BYTES
 from parex_tui.tasks.edit import EditError
 from parex_tui.tasks.layout import Location
 from parex_tui.tasks.model import Feature
@@ -28,15 +29,19 @@ from .engine import Engine
 from .judging import Judge
 from .limits import Limits
 from .notices import AgentDid, Notice
-from .snapshot import Activity, Command, EngineState, FeatureView, Snapshot
+from .snapshot import Activity, Command, Do, EngineState, FeatureView, Snapshot
 from .starting import Starter
 from .statedir import StateError
-from .states import NeverRan, Running, Starting, TaskElsewhere
+from .states import NeverRan, Running, Starting, TaskElsewhere, Verdict
+from .stop import request_stop
 from .survey import Standing, Surveyor
 from .views import make_view
 
 LIVELY: Final = 0.05
 """Seconds between passes while something runs."""
+
+ENDED_BACKLOG: Final = 256 * 1024
+"""Bytes of an ended attempt's output that are read for its pane; all of it stays in its file."""
 
 CALM: Final = 1.0
 """Seconds between passes otherwise: events are hints, this scan is the truth."""
@@ -59,8 +64,18 @@ class Setup:
 class Conductor:
     """Implements `Control`. `tell` hears every notice, from the thread that passes."""
 
-    def __init__(self, setup: Setup, tell: Callable[[Notice], None] = lambda notice: None, *, focus: str = "") -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        tell: Callable[[Notice], None] = lambda notice: None,
+        *,
+        focus: str = "",
+        only: str = "",
+    ) -> None:
+        """`focus`: key of the feature that a screen begins with. `only`: key of the one feature that is worked on."""
         self._setup = setup
+        self._only = only
+        self._failures: dict[str, str] = {}  # by feature: why it could not be looked after, one line
         self._tell = tell
         self._reader = Reader(setup.location)
         self._surveyor = Surveyor(setup.location.root, setup.journal, setup.limits, setup.clock)
@@ -73,6 +88,7 @@ class Conductor:
         self._closing = threading.Event()
         self._worker: ThreadPoolExecutor | None = None
         self._watcher: Watcher | None = None
+        self._began = setup.clock()
         self._project = self._reader.read()
         self._snapshot = Snapshot(version=0, now=setup.clock(), project=self._project, focus=focus)
 
@@ -125,8 +141,6 @@ class Conductor:
                 self.tick()
             except (OSError, StateError, EditError) as error:
                 self._trouble(f"{clean(str(error), 300)}; trying again")
-            else:
-                self._trouble("")
 
     def _loop_ended(self, loop: Future[None]) -> None:
         """A mistake in parex itself ended the loop: say so, since nothing on the screen is new from here on."""
@@ -153,20 +167,51 @@ class Conductor:
     def tick(self) -> None:
         """Read what changed, obey what was asked, let every engine pass, publish."""
         self._project = self._reader.read()
-        self._adopt()
         while True:
             try:
                 command = self._commands.get_nowait()
             except queue.Empty:
                 break
             self.obey(command)
-        views = {feature.key: self._look(feature) for feature in self._project.features}
+        features = [one for one in self._project.features if self._only in ("", one.key)]
+        views = {view.key: view for feature in features if (view := self._look_after(feature)) is not None}
         self._drop_gone()
         self._publish(views)
 
     def obey(self, command: Command) -> str:
         """Carry out a command now. Returns "" or the refusal in one line."""
-        return self._engine(command.feature).obey(command)
+        orphans = [one for one in self._orphans() if command.do is not Do.STOP]
+        if orphans and command.do is Do.STOP_ALL:
+            for attempt in orphans:
+                request_stop(attempt, by="person")
+        elif orphans and command.do in (Do.RUN, Do.RETRY, Do.RETRY_FAILED, Do.RESET, Do.NEXT):
+            refusal = f"{_orphaned(orphans)}; stop all first, or put its folder back"
+            self._failures[command.feature] = refusal
+            return refusal
+        try:
+            refusal = self._engine(command.feature).obey(command)
+        except (OSError, StateError, EditError) as error:
+            refusal = clean(str(error), 300)
+            self._failures[command.feature] = refusal
+        else:
+            self._failures.pop(command.feature, None)
+        return refusal
+
+    def _orphans(self) -> list[Attempt]:
+        """Attempts that are alive though their feature's folder is gone, renamed say."""
+        keys = {feature.key for feature in self._project.features}
+        return [attempt for attempt in self._setup.journal.all_live() if attempt.launch.feature not in keys]
+
+    def _look_after(self, feature: Feature) -> FeatureView | None:
+        """A feature's pass. What fails in one never keeps the others waiting: it is told with the feature."""
+        try:
+            self._adopt(feature)
+            view = self._look(feature)
+        except (OSError, StateError, EditError) as error:
+            old = self._snapshot.features.get(feature.key)
+            return None if old is None else replace(old, message=f"{clean(str(error), 300)}; trying again")
+        failure = self._failures.get(feature.key)
+        return view if failure is None else replace(view, message=failure)
 
     def _engine(self, key: str) -> Engine:
         if key not in self._engines:
@@ -191,15 +236,14 @@ class Conductor:
         self._project = self._reader.read()
         return self._project.feature(key)
 
-    def _adopt(self) -> None:
-        """Own the features that have an attempt which still runs, or ended while nobody looked."""
-        for feature in self._project.features:
-            engine = self._engines.get(feature.key)
-            if engine is not None and engine.owns:
-                continue
-            attempts = self._setup.journal.feature_attempts(feature.key)
-            if any(_unsettled(found) for found in attempts.values()):
-                self._engine(feature.key).take()
+    def _adopt(self, feature: Feature) -> None:
+        """Own a feature that has an attempt which still runs, or ended while nobody looked."""
+        engine = self._engines.get(feature.key)
+        if engine is not None and engine.owns:
+            return
+        attempts = self._setup.journal.feature_attempts(feature.key)
+        if any(_unsettled(found) for found in attempts.values()):
+            self._engine(feature.key).take()
 
     def _look(self, feature: Feature) -> FeatureView:
         setup = self._setup
@@ -207,6 +251,7 @@ class Conductor:
         standing: Standing | None = None
         if engine is not None and engine.owns:
             standing = engine.pass_once()
+            engine.rest()
         attempts = setup.journal.feature_attempts(feature.key)
         if standing is None:
             standing = self._survey(feature, attempts)
@@ -215,7 +260,10 @@ class Conductor:
         if engine is not None and not engine.owns and any(_alive(found) for found in attempts.values()):
             state = EngineState.ELSEWHERE
         message = engine.message if engine is not None else ""
-        return make_view(standing, activities, state, message=message, driver=setup.driver, slots=setup.limits.slots)
+        going = engine is not None and engine.going
+        return make_view(
+            standing, activities, state, message=message, driver=setup.driver, slots=setup.limits.slots, going=going
+        )
 
     def _survey(self, feature: Feature, attempts: Mapping[str, tuple[Attempt, ...]]) -> Standing:
         """Where a feature stands; worked out again only when something it depends on changed."""
@@ -247,6 +295,10 @@ class Conductor:
             if not ran:
                 continue
             last = ran[-1]
+            if not (key in self._engines or _is_open(last) or last.dir in self._followers):
+                continue  # what ended well long ago is read when somebody works with the feature again
+            for earlier in ran[:-1]:
+                self._followers.pop(earlier.dir, None)
             follower = self._follower(last)
             self._tell_events(last, follower.poll())
             activities[seq] = follower.activity
@@ -256,9 +308,13 @@ class Conductor:
         follower = self._followers.get(attempt.dir)
         if follower is None:
             parser = self._setup.parser_for(attempt.launch.driver)
-            follower = Follower(attempt, parser, self._setup.clock, self._setup.location.root)
+            told = attempt.applied()
+            backlog = ENDED_BACKLOG if told else BACKLOG_BYTES
+            late = attempt.launch.created < self._began
+            root, clock = self._setup.location.root, self._setup.clock
+            follower = Follower(attempt, parser, clock, root, backlog=backlog, late=late)
             self._followers[attempt.dir] = follower
-            if attempt.applied():
+            if told:
                 follower.drain()  # told in its time; here it is only shown
         return follower
 
@@ -277,18 +333,36 @@ class Conductor:
 
     def _publish(self, views: dict[str, FeatureView]) -> None:
         old = self._snapshot
-        same = old.project is self._project and old.version > 0 and old.features == views
-        if same:
+        orphans = self._orphans()
+        trouble = _orphaned(orphans) if orphans else ""
+        same = old.project is self._project and old.features == views and old.trouble == trouble
+        if same and old.version > 0:
             return
         kept = {key: old.features[key] if old.features.get(key) == view else view for key, view in views.items()}
         self._snapshot = replace(
-            old, version=old.version + 1, now=self._setup.clock(), project=self._project, features=kept
+            old,
+            trouble=trouble,
+            version=old.version + 1,
+            now=self._setup.clock(),
+            project=self._project,
+            features=kept,
         )
         self._call_listeners()
 
     def _call_listeners(self) -> None:
         for listener in list(self._listeners):
             listener()
+
+
+def _is_open(attempt: Attempt) -> bool:
+    """Whether somebody still has to look at it: alive, not judged, failed, or waiting for a review."""
+    outcome = attempt.outcome()
+    return outcome is None or outcome.verdict is not Verdict.VERIFIED
+
+
+def _orphaned(orphans: Sequence[Attempt]) -> str:
+    names = ", ".join(f"{one.launch.seq} of {one.launch.feature}" for one in orphans[:3])
+    return f"{len(orphans)} running for a feature whose folder is gone ({clean(names)})"
 
 
 def _alive(attempts: tuple[Attempt, ...]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from parex_tui.agents.driver import Driver, DriverError, Failure
 from parex_tui.plan.apart import apart
 from parex_tui.plan.model import Batch
-from parex_tui.tasks.edit import EditError
+from parex_tui.tasks.edit import ChangedError, EditError
 from parex_tui.tasks.model import Feature, Status, Task
 
 from .attempts import Attempt, FeatureLock, Journal
@@ -31,8 +31,9 @@ from .notices import (
 )
 from .orders import Intent, Mode, Orders
 from .reasons import last_words, reason_of
-from .snapshot import BatchState, Command, EngineState
+from .snapshot import BatchState, Command, Do, EngineState
 from .starting import Starter
+from .statedir import StateError
 from .states import (
     NeverRan,
     Running,
@@ -86,11 +87,17 @@ class Engine:
         self._held: tuple[str, ...] = ()
         self._over: set[int] = set()
         self._known_alive: set[Path] = set()
+        self._told: set[Path] = set()  # attempts whose end was told
 
     @property
     def message(self) -> str:
         """What was announced or refused last, one line."""
         return self._intent.message
+
+    @property
+    def going(self) -> bool:
+        """Whether it starts by itself what is ready."""
+        return self._intent.mode is Mode.GOING
 
     # --- ownership -------------------------------------------------------------------------------------------
 
@@ -111,12 +118,29 @@ class Engine:
             self._lock.release()
             self._lock = None
 
+    def alive(self) -> list[str]:
+        """The seqs whose newest attempt is alive, whatever became of their files."""
+        return [
+            seq
+            for seq, attempts in self._journal.feature_attempts(self._key).items()
+            if any(isinstance(attempt.state(), Running | Starting) for attempt in attempts[-2:])
+        ]
+
+    def rest(self) -> None:
+        """Let go of the feature where nothing is asked of this engine and nothing of it is left to be judged."""
+        idle = self._intent.mode in (Mode.IDLE, Mode.FINISHED) and not self._intent.wanted
+        if self.owns and idle and not self.alive():
+            self.release()
+
     def state(self, standing: Standing) -> EngineState:
         """What this engine is doing, given where the feature stands."""
         if not self.owns:
-            return EngineState.IDLE
+            over = self._intent.mode is Mode.FINISHED and standing.current is None
+            return EngineState.FINISHED if over else EngineState.IDLE
         # What ended and is not judged yet still is this engine's work.
-        alive = any(isinstance(state, TaskRunning | TaskEnded) for state in standing.board.states.values())
+        alive = any(isinstance(state, TaskRunning | TaskEnded) for state in standing.board.states.values()) or bool(
+            self.alive()
+        )
         current = standing.current
         if alive:
             return EngineState.RUNNING
@@ -161,6 +185,7 @@ class Engine:
     def _settle(self, feature: Feature) -> bool:
         """Judge and carry into the task files what ended. True where a file changed."""
         wrote = False
+        adopted = 0
         for seq, attempts in self._journal.feature_attempts(self._key).items():
             if self._gave_up(feature, seq, attempts[-1]):
                 wrote = True
@@ -173,20 +198,27 @@ class Engine:
                     self._known_alive.add(last.dir)
                     task = feature.task(seq)
                     self._tell(AttemptAdopted(seq=seq, title=task.title if task else "", attempt=last.number))
+                    adopted += 1
                 continue
             if last.applied():
                 continue
             task = feature.task(seq)
             try:
-                outcome = self._judge.settle(last, task, feature)
+                outcome = self._judge.settle(last, task)
             except EditError as error:
+                outcome = last.outcome()
                 self._refuse(seq, str(error))
-                continue
             if outcome is None:  # lost, and not yet proven dead
                 continue
-            wrote = True
-            self._drain(last)
-            self._tell(AttemptEnds(seq=seq, title=task.title if task else "", attempt=last.number, outcome=outcome))
+            wrote = wrote or last.applied()
+            if last.dir not in self._told:
+                self._told.add(last.dir)
+                self._drain(last)
+                self._tell(AttemptEnds(seq=seq, title=task.title if task else "", attempt=last.number, outcome=outcome))
+        if adopted and not self.going:
+            self._intent.message = f"{adopted} still running from before; nothing new starts until you run the batch"
+        if wrote and (problem := self._judge.sync_quietly(feature.path)):
+            self._refuse("", problem)
         return wrote
 
     def _gave_up(self, feature: Feature, seq: str, last: Attempt) -> bool:
@@ -197,7 +229,7 @@ class Engine:
         if last.dir not in self._known_alive or not isinstance(last.state(), NeverRan):
             return False
         self._known_alive.discard(last.dir)
-        self._intent.mode = Mode.PAUSED
+        self._intent.pause()
         self._refuse(seq, f"the keeper could not start its agent: {last_words(last.keeper_log)}")
         task = feature.task(seq)
         return task is not None and task.status is Status.IN_PROGRESS and self._reset(task)
@@ -227,9 +259,9 @@ class Engine:
             return ()
         batch = current[0]
         states = standing.board.states
-        running = [seq for seq, state in states.items() if isinstance(state, TaskRunning)]
+        running = self.alive()
         if any(seq not in batch.seqs for seq in running):
-            return ()  # the barrier: something of another batch is still alive
+            return ()  # the barrier: something of another batch, or of a task whose file is gone, is still alive
         free = self._limits.slots - len(running)
         pairs = apart(batch)
         chosen: list[str] = []
@@ -252,8 +284,10 @@ class Engine:
         self._intent.wanted.discard(seq)
         try:
             attempt = self._starter.start(self._driver, standing.feature, task, batch, standing.attempts.get(seq, ()))
-        except (EditError, LaunchError, DriverError, OSError) as error:
-            self._intent.mode = Mode.PAUSED
+        except ChangedError:
+            return False  # somebody wrote the file this moment: the next pass reads it again
+        except (EditError, LaunchError, DriverError, StateError, OSError) as error:
+            self._intent.pause()
             self._refuse(seq, str(error))
             return False
         self._known_alive.add(attempt.dir)
@@ -295,7 +329,7 @@ class Engine:
         count = len(together)
         head = f"{count} independent tasks at the same time" if count > 1 else "1 task"
         if count > slots:
-            head += f", {slots} at once"
+            head = f"{count} independent tasks, {slots} at the same time"
         text = f"Batch {batch.number} of {len(standing.plan.batches)}: {head}: {names}"
         if later:
             text += "; then " + ", ".join(f"{standing.feature.name_of(seq)} ({reason})" for seq, reason in later)
@@ -349,7 +383,8 @@ class Engine:
         feature = self._read()
         if feature is None:
             return f"{command.feature} is not there any more"
-        if not self.take():
+        stops = command.do in (Do.STOP, Do.STOP_ALL)  # of whoever started it: a person may always stop
+        if not self.take() and not (stops and self.alive()):
             self._intent.message = "another parex runs this feature; here it can only be watched"
             return self._intent.message
         return self._orders.carry_out(self._survey(feature), command)

@@ -28,6 +28,15 @@ HASH_LIMIT: Final = 32 * 1024 * 1024
 ENTRY_LIMIT: Final = 5_000
 """Entries of a folder or glob that are looked at."""
 
+SMALL_LIMIT: Final = 64 * 1024
+"""Bytes up to which a file in a folder or glob is compared by content, so that touching it is no change."""
+
+LATER_SECONDS: Final = 2.0
+"""What the clocks of a file system and of a process may differ by."""
+
+_NOT_WORK: Final = frozenset({".git", ".tmp", "__pycache__", "node_modules", ".venv"})
+"""Folders in which parex, tools and installers write: what changes in them is nobody's deliverable."""
+
 _GOES_AWAY: Final = re.compile(
     r"^\W*(delete[ds]?|remove[ds]?)\b|[(\[]\W*(to be )?(delete[ds]?|remove[ds]?)\W*[)\]]\W*$", re.IGNORECASE
 )
@@ -99,14 +108,16 @@ def _is_glob(path: str) -> bool:
 def _matches(root: Path, pattern: str) -> Iterator[Path]:
     literal = re.sub(r"([\[\]])", r"[\1]", pattern)  # brackets are part of names such as app/[id].ts
     try:
-        yield from root.glob(literal)
+        for found in root.glob(literal):
+            if not _NOT_WORK.intersection(found.relative_to(root).parts):
+                yield found
     except (OSError, ValueError, NotImplementedError):
         return
 
 
 def _below(folder: Path) -> Iterator[Path]:
     for parent, names, files in os.walk(folder):
-        names[:] = [name for name in names if name != ".git"]
+        names[:] = [name for name in names if name not in _NOT_WORK]
         for name in files:
             yield Path(parent, name)
 
@@ -122,7 +133,9 @@ def _many(path: str, found: Iterator[Path], kind: str) -> FileFact:
         except OSError:
             continue
         newest = max(newest, seen.st_mtime_ns)
-        lines.append(f"{os.fspath(entry)!r} {seen.st_size} {seen.st_mtime_ns}")
+        small = stat.S_ISREG(seen.st_mode) and seen.st_size <= SMALL_LIMIT
+        content = _digest(entry) if small else str(seen.st_mtime_ns)
+        lines.append(f"{os.fspath(entry)!r} {seen.st_size} {content}")
     digest = hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
     exists = bool(lines) or kind == "directory"
     return FileFact(path=path, exists=exists, kind=kind, size=len(lines), mtime_ns=newest, digest=digest)
@@ -152,13 +165,19 @@ def changed(before: FileFact, after: FileFact) -> bool:
     return (before.size, before.mtime_ns) != (after.size, after.mtime_ns)
 
 
-def collect(deliverables: Sequence[str], root: Path, baseline: tuple[FileFact, ...]) -> tuple[Evidence, ...]:
-    """What became of every deliverable, as the attempt was given them, since the baseline was taken."""
+def collect(
+    deliverables: Sequence[str], root: Path, baseline: tuple[FileFact, ...], *, ended: float
+) -> tuple[Evidence, ...]:
+    """What became of every deliverable, as the attempt was given them, since the baseline was taken.
+
+    `ended` is when the attempt did, in seconds since the epoch: what was changed after that is "later", since it may
+    have been anybody.
+    """
     before = {known.path: known for known in baseline}
-    return tuple(_evidence(target, root, before.get(target.path)) for target in targets(deliverables, root))
+    return tuple(_evidence(target, root, before.get(target.path), ended) for target in targets(deliverables, root))
 
 
-def _evidence(target: Target, root: Path, before: FileFact | None) -> Evidence:
+def _evidence(target: Target, root: Path, before: FileFact | None, ended: float) -> Evidence:
     if not target.path:
         return Evidence(target.deliverable, "unchecked", detail=target.why_not)
     if before is None:
@@ -166,9 +185,12 @@ def _evidence(target: Target, root: Path, before: FileFact | None) -> Evidence:
     after = fact(root, target.path)
     if not after.exists:
         return Evidence(target.deliverable, "missing", target.path)
-    if not before.exists:
-        return Evidence(target.deliverable, "created", target.path)
-    return Evidence(target.deliverable, "changed" if changed(before, after) else "unchanged", target.path)
+    if before.exists and not changed(before, after):
+        return Evidence(target.deliverable, "unchanged", target.path)
+    if after.mtime_ns > (ended + LATER_SECONDS) * 1e9:
+        return Evidence(target.deliverable, "later", target.path, "was changed after the attempt had ended")
+    detail = "empty" if after.kind == "file" and after.size == 0 else ""
+    return Evidence(target.deliverable, "changed" if before.exists else "created", target.path, detail)
 
 
 def present(root: Path, baseline: tuple[FileFact, ...]) -> int:

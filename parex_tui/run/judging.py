@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from parex_tui.agents.driver import Driver, Failure
+from parex_tui.agents.driver import Driver, DriverError, Exit, Failure
 from parex_tui.agents.stream import read_all
 from parex_tui.tasks.edit import EditError, block_task, complete_task, start_task, sync_feature
-from parex_tui.tasks.model import Feature, Status, Task
+from parex_tui.tasks.model import Status, Task
 
 from .attempts import Attempt
 from .evidence import collect
@@ -32,10 +32,10 @@ class Judge:
         self._driver_for = driver_for
         self._clock = clock
 
-    def settle(self, attempt: Attempt, task: Task | None, feature: Feature) -> Outcome | None:
+    def settle(self, attempt: Attempt, task: Task | None) -> Outcome | None:
         """Judge an attempt that ended, and write it down. None while a lost one is not proven dead.
 
-        `task` is None where its file is gone: the outcome is kept with the attempt, nothing is written elsewhere.
+        `task` is None where its file is gone: the outcome waits with the attempt in case the file comes back.
         Raises EditError where the task file cannot be written; calling again later goes on from there.
         """
         outcome = attempt.outcome()
@@ -44,11 +44,19 @@ class Judge:
             if outcome is None:
                 return None
             attempt.record_outcome(outcome)
-        if task is not None:
-            self._carry_over(outcome, attempt, task)
-            self.sync(feature.path)
+        if task is None:
+            return outcome
+        self._carry_over(outcome, attempt, task)
         attempt.mark_applied()
         return outcome
+
+    def sync_quietly(self, feature_path: Path) -> str:
+        """As `sync`, for where the tasks' own files are written already: returns what is wrong instead, or ""."""
+        try:
+            self.sync(feature_path)
+        except EditError as error:
+            return str(error)
+        return ""
 
     def _judge(self, attempt: Attempt) -> Outcome | None:
         state = attempt.state()
@@ -60,34 +68,44 @@ class Judge:
             return Outcome(Verdict.FAILED, reason, failure=Failure.LOST, judged_at=now)
         if not isinstance(state, Exited):
             return None
-        driver = self._driver_for(attempt.launch.driver)
+        try:
+            driver = self._driver_for(attempt.launch.driver)
+        except DriverError as error:
+            reason = f"ended ({_how(state.exit)}), and cannot be judged: {error}"
+            return Outcome(Verdict.NEEDS_REVIEW, reason, seconds=state.exit.seconds, judged_at=now)
         parser = driver.parser()
         events = read_all(attempt.output, parser)
         if not attempt.launch.merge_stderr:
             events = [*events, *read_all(attempt.stderr, parser, stderr=True)]
         ending = driver.ending(state.exit, events)
-        evidence = collect(attempt.launch.deliverables, self._root, attempt.launch.baseline)
+        evidence = collect(attempt.launch.deliverables, self._root, attempt.launch.baseline, ended=state.ended)
         return judge(ending, evidence, events, seconds=state.exit.seconds, now=now)
 
     def _carry_over(self, outcome: Outcome, attempt: Attempt, task: Task) -> None:
         if not task.readable:
             raise EditError(f"{task.path}: the file is broken; repair it, then the outcome of {task.seq} is written")
+        if task.status is Status.PENDING:
+            return  # somebody has set it back since: their word counts, the outcome stays with the attempt
         match outcome.verdict:
             case Verdict.VERIFIED:
-                complete_task(task, outcome.summary or shorten(outcome.reason), self._clock(), root=self._root)
+                summary = outcome.summary or shorten(outcome.reason)
+                complete_task(task, summary, outcome.judged_at, root=self._root)
             case Verdict.FAILED:
                 if task.status is not Status.BLOCKED:
                     block_task(task, root=self._root)
             case Verdict.NEEDS_REVIEW:
                 # The agent may have marked its task completed itself: claimed is not done.
                 if task.status is not Status.IN_PROGRESS:
-                    start_task(task, attempt.launch.agent, self._clock(), root=self._root)
+                    start_task(task, task.agent_id or attempt.launch.agent, self._clock(), root=self._root)
 
-    def accept(self, task: Task, feature: Feature, note: str) -> None:
+    def accept(self, task: Task, note: str) -> None:
         """Take a task as done by a person's word. Raises EditError."""
         complete_task(task, shorten(f"{ACCEPTED}: {note}" if note else ACCEPTED), self._clock(), root=self._root)
-        self.sync(feature.path)
 
     def sync(self, feature_path: Path) -> None:
         """Bring task.json's count and status in line with the task files. Raises EditError."""
         sync_feature(feature_path, self._root, self._clock())
+
+
+def _how(exit_: Exit) -> str:
+    return f"exit {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from parex_tui.agents.driver import Driver, DriverError
+from parex_tui.agents.driver import Driver, DriverError, Failure
 from parex_tui.tasks.edit import EditError, reset_task
 from parex_tui.tasks.model import Status, Task
 
@@ -16,6 +16,7 @@ from .attempts import Attempt, Decision, Journal
 from .judging import Judge
 from .reasons import reason_of
 from .snapshot import BatchState, Command, Do
+from .statedir import StateError
 from .states import (
     DONE,
     NeverRan,
@@ -50,6 +51,11 @@ class Intent:
     mode: Mode = Mode.IDLE
     wanted: set[str] = field(default_factory=set)
     message: str = ""
+
+    def pause(self) -> None:
+        """Nothing new starts, also nothing that was asked for by itself."""
+        self.mode = Mode.PAUSED
+        self.wanted.clear()
 
     def wants(self, seq: str) -> bool:
         """Whether a task that is ready should start."""
@@ -94,7 +100,7 @@ class Orders:
         """Do it. Returns "" or, where it is refused, why and what to do instead, in one line."""
         try:
             refusal = self._verbs[command.do](standing, command)
-        except (EditError, OSError) as error:
+        except (EditError, StateError, OSError) as error:
             refusal = str(error)
         if refusal:
             self._intent.message = refusal
@@ -106,6 +112,10 @@ class Orders:
         current = standing.current
         if current is None:
             return "nothing is left to run in this feature" if standing.plan.batches else "no task of it can run"
+        for seq in current[0].seqs:  # to run is to go on: what a person stopped runs again
+            task, state = standing.feature.task(seq), standing.board.states[seq]
+            if task is not None and isinstance(state, TaskFailed) and state.failure is Failure.STOPPED:
+                self.write_reset(task)
         self._intent.mode = Mode.GOING
         return ""
 
@@ -178,22 +188,25 @@ class Orders:
         return ""
 
     def _stop_all(self, standing: Standing, command: Command) -> str:
-        self._intent.mode = Mode.PAUSED
-        self._intent.wanted.clear()
+        self._intent.pause()
         alive = [attempt for seq in standing.attempts if (attempt := self._alive(seq)) is not None]
+        refused: list[str] = []
         for attempt in alive:
-            request_stop(attempt, by="person")
+            try:
+                request_stop(attempt, by="person")
+            except OSError as error:
+                refused.append(f"{attempt.launch.seq}: {error.strerror}")
         self._intent.message = f"stopping {len(alive)} running" if alive else "nothing runs; nothing new will start"
-        return ""
+        return f"cannot be stopped: {', '.join(refused)}" if refused else ""
 
     def _alive(self, seq: str) -> Attempt | None:
         found = self._journal.feature_attempts(self._key).get(seq, ())
         return next((one for one in reversed(found) if isinstance(one.state(), Running | Starting)), None)
 
     def _pause(self, standing: Standing, command: Command) -> str:
-        if self._intent.mode is not Mode.GOING:
+        if self._intent.mode is not Mode.GOING and not self._intent.wanted:
             return "nothing is being started"
-        self._intent.mode = Mode.PAUSED
+        self._intent.pause()
         self._intent.message = "paused: what runs goes on, nothing new starts"
         return ""
 
@@ -203,8 +216,10 @@ class Orders:
             return f"there is no task {command.seq} in {standing.feature.id}"
         if not isinstance(state, TaskReview | TaskFailed | TaskBlocked | TaskElsewhere):
             return f"{task.name} has nothing to accept"
-        self._judge.accept(task, standing.feature, command.note)
+        # The decision first: cut between the two, the file still asks, and accepting again is harmless.
         self._decide(boards.ACCEPT, task.seq, standing, command.note)
+        self._judge.accept(task, command.note)
+        self._judge.sync_quietly(standing.feature.path)
         self._intent.message = f"{task.name} accepted by hand"
         return ""
 
@@ -235,7 +250,7 @@ class Orders:
     def write_reset(self, task: Task) -> None:
         """Set a task's file back to pending, and its feature's count. Raises EditError."""
         reset_task(task, root=self._root)
-        self._judge.sync(task.path.parent)
+        self._judge.sync_quietly(task.path.parent)
 
     def _last_number(self, standing: Standing, seq: str) -> int:
         ran = [view for view in standing.attempts.get(seq, ()) if not isinstance(view.state, NeverRan)]

@@ -45,13 +45,30 @@ def _weigh(ending: Ending, evidence: Sequence[Evidence]) -> tuple[Verdict, Failu
     if untouched := by_state.get("unchanged"):
         verb = "was not touched" if len(untouched) == 1 else "were not touched"
         return Verdict.NEEDS_REVIEW, None, f"ended well, but {listed(untouched)} {verb}"
+    if later := by_state.get("later"):
+        verb = "was changed" if len(later) == 1 else "were changed"
+        return Verdict.NEEDS_REVIEW, None, f"ended well, but {listed(later)} {verb} after its end: by whom is unknown"
+    if checked and all(item.detail == "empty" for item in evidence if item.state in ("created", "changed")):
+        return Verdict.NEEDS_REVIEW, None, f"ended well, but what it wrote is empty: {listed(_written(evidence))}"
     if not checked:
-        what = "no deliverable is named" if not evidence else "no deliverable can be checked"
+        what = "no deliverable is named" if not evidence else f"no deliverable can be checked: {_first(evidence)}"
         how = "" if ending.proven else " (exit 0, and no result of its own)"
         return Verdict.NEEDS_REVIEW, None, f"ended well{how}, but {what}"
     unchecked = len(by_state.get("unchecked", ()))
     rest = f"; {unchecked} could not be checked" if unchecked else ""
     return Verdict.VERIFIED, None, f"ended well; {checked} of {checked + unchecked} deliverables new or changed{rest}"
+
+
+def _first(evidence: Sequence[Evidence]) -> str:
+    """`“All tests pass” names no single file`, cut to a length that a line has room for."""
+    one = evidence[0]
+    name = one.deliverable if len(one.deliverable) <= 60 else one.deliverable[:59].rstrip() + "…"
+    return f"“{name}” {one.detail}"
+
+
+def _written(evidence: Sequence[Evidence]) -> list[str]:
+    """Paths of what was written."""
+    return [item.path for item in evidence if item.state in ("created", "changed")]
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -20,7 +20,10 @@ from .states import AttemptState, Outcome, TaskState
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One attempt of a task, as much as a list of attempts shows. Paths are absolute."""
+    """One attempt of a task, as much as a list of attempts shows. Paths are absolute.
+
+    `applied`: its outcome was carried into the task file.
+    """
 
     number: int
     state: AttemptState
@@ -33,13 +36,17 @@ class AttemptView:
     directory: Path
     output: Path
     prompt: Path
+    applied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class StampedEvent:
-    """An event and when it happened (seconds since the epoch; where the stream does not say, when it was read)."""
+    """An event and when it happened, in seconds since the epoch.
 
-    at: float
+    Where the stream does not say, it is when the event was read as it came; None where it was read only later.
+    """
+
+    at: float | None
     event: Event
 
 
@@ -124,6 +131,7 @@ class FeatureView:
     batches: tuple[BatchView, ...]
     engine: EngineState = EngineState.IDLE
     message: str = ""  # one line: what was announced or refused last
+    going: bool = False  # whether the engine starts what is ready by itself; False while only adopted ones run
     driver: str = ""
     is_demo: bool = False
     slots: int = 4

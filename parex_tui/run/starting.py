@@ -47,7 +47,9 @@ class Starter:
         reservation = self._journal.reserve(feature.key, task.seq)
         reservation.write_prompt(self._prompt(feature, task, batch, reservation.number, earlier, agent))
         attempt = self._journal.commit(reservation, self._launch(driver, feature, task, reservation, agent))
-        start_task(task, agent or driver.name, self._clock(), root=self._root)
+        # The same moment in both records: so it can be told later that this attempt wrote the file.
+        began = attempt.launch.created
+        start_task(task, agent or driver.name, began, root=self._root, expected_digest=task.digest)
         try:
             start(attempt)
         except LaunchError:

@@ -20,13 +20,15 @@ from typing import Any, Final
 
 import platformdirs
 
+from parex_tui.errors import ParexError
+
 _PLAIN_NAME: Final = re.compile(r"[a-z0-9_-]{1,64}")
 _UNPLAIN: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _DIGEST_LENGTH: Final = 12
 _counter: Final = itertools.count()
 
 
-class StateError(Exception):
+class StateError(ParexError):
     """The state folder cannot be used; the message is one line and says what to do."""
 
 

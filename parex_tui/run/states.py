@@ -62,7 +62,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One deliverable, checked. `state` is one of: created, changed, unchanged, missing, unchecked."""
+    """One deliverable, checked. `state`: created, changed, later (than the end), unchanged, missing or unchecked."""
 
     deliverable: str
     state: str

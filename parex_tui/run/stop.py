@@ -25,18 +25,24 @@ def request_stop(attempt: Attempt, by: str) -> bool:
 
     False where it is not alive. Where it is, its keeper ends the whole tree within the attempt's grace and writes the
     verdict; this returns at once. A signal is sent only to the very process that the keeper recorded as itself;
-    otherwise the keeper finds the request within a second. Raises OSError where the request cannot be written.
+    otherwise the keeper finds the request within a second. Raises OSError where neither could be done.
     """
     state = attempt.state()
     if not isinstance(state, Starting | Running):
         return False
     request = attempt.dir / "stop"
+    unwritten: OSError | None = None
     if not request.exists():
         record = {"version": VERSION, "at": time.time(), "by": by}
-        statedir.write_durably(request, statedir.json_bytes(record))
+        try:
+            statedir.write_durably(request, statedir.json_bytes(record))
+        except OSError as error:  # a full disk must not keep anything running: the signal alone is enough
+            unwritten = error
     started = attempt.started()
     if started is not None and process.owner(started.keeper.pid) == os.geteuid():
         process.send(started.keeper, signal.SIGTERM)
+    elif unwritten is not None:
+        raise unwritten
     return True
 
 

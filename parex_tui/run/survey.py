@@ -56,6 +56,7 @@ def view_of(attempt: Attempt) -> AttemptView:
         directory=attempt.dir,
         output=attempt.output,
         prompt=attempt.prompt,
+        applied=attempt.applied(),
     )
 
 

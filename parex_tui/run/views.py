@@ -19,6 +19,7 @@ def make_view(
     message: str = "",
     driver: Driver | None = None,
     slots: int = 4,
+    going: bool = False,
 ) -> FeatureView:
     """Put it together. `activities` by seq, each of the task's newest attempt that ran."""
     tasks = {
@@ -46,6 +47,7 @@ def make_view(
         driver=driver.name if driver is not None else (newest.driver if newest is not None else ""),
         is_demo=driver.is_demo if driver is not None else any(view.is_demo for view in views),
         slots=slots,
+        going=going,
         tokens=tokens,
         cost=cost,
         saved=gained[0] if gained else None,

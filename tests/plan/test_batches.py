@@ -244,7 +244,7 @@ def test_an_unreadable_file_and_an_odd_status_bar_their_tasks() -> None:
     plan = make_plan(feature(task("01", readable=False), task("02", status=None, status_text="done"), task("03")), ROOT)
     assert seqs(plan) == [("03",)]
     assert [(one.bar, one.reason) for one in plan.barred] == [
-        (Bar.UNREADABLE, "subtask_01.json is not valid JSON"),
+        (Bar.UNREADABLE, "subtask_01.json cannot be used: it cannot be read"),
         (Bar.STATUS, "its status “done” is none of pending, in_progress, completed, blocked"),
     ]
 
@@ -274,7 +274,7 @@ def test_everything_that_bars_a_task_is_said_at_once() -> None:
     )
     assert plan.barred[0].bar is Bar.UNREADABLE
     assert plan.barred[0].reason == (
-        "subtask_01.json is not valid JSON; depends on 09, which does not exist; depends on 02, which cannot run"
+        "subtask_01.json cannot be used: it cannot be read; depends on 09, which does not exist; depends on 02, which cannot run"
     )
 
 

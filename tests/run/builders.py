@@ -12,6 +12,7 @@ from parex_tui.run.attempts import Decision
 from parex_tui.run.board import Board, make_board
 from parex_tui.run.snapshot import AttemptView
 from parex_tui.run.states import AttemptState, Exited, NeverRan, Outcome, Running, Verdict
+from parex_tui.tasks.edit import timestamp
 from parex_tui.tasks.model import Feature, Status, Task
 
 ROOT = Path("/project")
@@ -38,6 +39,8 @@ def task(
         parallel=parallel,
         deliverables=tuple(writes) if writes is not None else (f"src/{seq}.py",),
         agent_id=agent_id,
+        started_at=timestamp(NOW - 100) if agent_id else "",
+        completed_at=timestamp(NOW - 20) if status is Status.COMPLETED else "",
         modified=NOW - 10,
     )
 
@@ -47,10 +50,10 @@ def feature(*tasks: Task) -> Feature:
     return Feature(id="f", key="f-1", path=ROOT / ".tmp" / "tasks" / "f", tasks=tasks)
 
 
-def attempt(number: int, state: AttemptState, outcome: Outcome | None = None) -> AttemptView:
-    """An attempt as a screen sees it."""
+def attempt(number: int, state: AttemptState, outcome: Outcome | None = None, *, applied: bool = True) -> AttemptView:
+    """An attempt as a screen sees it; it began 100 s before NOW."""
     folder = Path("/state") / str(number)
-    return AttemptView(number, state, "command", False, "", "", NOW - 100, outcome, folder, folder, folder)
+    return AttemptView(number, state, "command", False, "", "", NOW - 100, outcome, folder, folder, folder, applied)
 
 
 def running(number: int = 1, since: float = NOW - 5) -> AttemptView:
@@ -68,11 +71,15 @@ def ended(
     verdict: Verdict | None = Verdict.VERIFIED,
     failure: Failure | None = None,
     span: tuple[float, float] = (NOW - 60, NOW - 30),
+    *,
+    judged: float = NOW - 20,
+    applied: bool = True,
 ) -> AttemptView:
-    """An attempt that ended; judged unless `verdict` is None."""
+    """An attempt that ended; judged unless `verdict` is None, and carried over unless `applied` is False."""
     state = Exited(Exit(0, None, "exited", span[1] - span[0]), since=span[0], ended=span[1])
-    outcome = Outcome(verdict, "because", failure=failure, seconds=span[1] - span[0]) if verdict else None
-    return attempt(number, state, outcome)
+    seconds = span[1] - span[0]
+    outcome = Outcome(verdict, "because", failure=failure, seconds=seconds, judged_at=judged) if verdict else None
+    return attempt(number, state, outcome, applied=applied)
 
 
 def decision(kind: str, seq: str, number: int = 0, note: str = "") -> Decision:

@@ -89,8 +89,15 @@ def test_in_progress_without_an_attempt_is_elsewhere_and_grows_stale() -> None:
 
 
 def test_an_attempt_that_never_ran_leaves_the_task_ready() -> None:
-    mine = task("01", status=IN_PROGRESS)
+    mine = task("01", status=IN_PROGRESS, agent_id="command")
     assert board_of(feature(mine), {"01": [never_ran()]}).states["01"] == TaskReady()
+    again = board_of(feature(mine), {"01": [ended(verdict=REVIEW), never_ran(2)]}).states["01"]
+    assert again == TaskReady(), "not the review of the attempt before"
+
+
+def test_another_program_that_starts_after_our_attempt_never_ran_is_not_taken_for_it() -> None:
+    theirs = replace(task("01", status=IN_PROGRESS, agent_id="command"), started_at="2026-01-31T12:00:00Z")
+    assert isinstance(board_of(feature(theirs), {"01": [never_ran()]}).states["01"], TaskElsewhere)
 
 
 def test_an_attempt_that_never_ran_does_not_hide_the_one_before_it() -> None:
@@ -98,15 +105,21 @@ def test_an_attempt_that_never_ran_does_not_hide_the_one_before_it() -> None:
     assert isinstance(state_of(BLOCKED, failed, never_ran(2)), TaskFailed)
 
 
-def test_a_verdict_that_is_not_in_the_file_yet_is_shown_all_the_same() -> None:
-    failed = ended(verdict=FAILED, failure=Failure.EXIT)
-    assert failed.outcome is not None
-    fresh = replace(failed, outcome=replace(failed.outcome, judged_at=NOW))
-    assert isinstance(state_of(IN_PROGRESS, fresh), TaskFailed)
-    assert isinstance(state_of(COMPLETED, fresh), TaskFailed), "the agent's own claim counts for nothing"
-    good = ended()
-    assert good.outcome is not None
-    assert state_of(IN_PROGRESS, replace(good, outcome=replace(good.outcome, judged_at=NOW))) == TaskEnded(1)
+def test_a_verdict_that_is_not_in_the_file_yet_counts_for_more_than_the_file() -> None:
+    failed = ended(verdict=FAILED, failure=Failure.EXIT, applied=False)
+    review = ended(verdict=REVIEW, applied=False)
+    for status in Status:
+        assert isinstance(state_of(status, failed), TaskFailed), "the agent's own claim counts for nothing"
+        assert isinstance(state_of(status, review), TaskReview)
+    assert state_of(IN_PROGRESS, ended(judged=NOW - 1, applied=False)) == TaskEnded(1), "on its way"
+    stuck = state_of(IN_PROGRESS, ended(judged=NOW - 60, applied=False))
+    assert isinstance(stuck, TaskReview)
+    assert "could not be written" in stuck.reason
+
+
+def test_completed_again_by_another_program_is_no_longer_parex_verdict() -> None:
+    redone = replace(task("01", status=COMPLETED), completed_at="2026-01-31T12:00:00Z")
+    assert board_of(feature(redone), {"01": [ended()]}).states["01"] == TaskClaimed()
 
 
 def test_a_later_batch_waits_even_where_its_own_dependencies_are_done() -> None:

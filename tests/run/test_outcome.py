@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def verdict(root: Path, deliverables: list[str], *, write: dict[str, str], endin
     for name, text in write.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    return judge(ending, collect(deliverables, root, before), [], seconds=1.0, now=2.0)
+    return judge(ending, collect(deliverables, root, before, ended=time.time()), [], seconds=1.0, now=2.0)
 
 
 def test_a_clean_end_with_every_deliverable_written_is_verified(root: Path) -> None:
@@ -79,6 +80,32 @@ def test_folders_and_globs_count_when_something_in_them_changed(root: Path) -> N
     assert verdict(root, ["src/", "lib/*.js"], write={}).verdict is Verdict.NEEDS_REVIEW
 
 
+def test_touching_files_and_what_tools_leave_behind_is_no_work(root: Path) -> None:
+    (root / "src" / "__pycache__").mkdir()
+    before = facts(["src/", "**/*.py", "**/*.json"], root)
+    (root / "src" / "__pycache__" / "old.pyc").write_text("1")
+    (root / ".tmp" / "tasks").mkdir(parents=True)
+    (root / ".tmp" / "tasks" / "task.json").write_text("{}")
+    os.utime(root / "src" / "old.py", (1, 1))
+    found = collect(["src/", "**/*.py", "**/*.json"], root, before, ended=time.time())
+    assert [item.state for item in found] == ["unchanged", "unchanged", "missing"]
+
+
+def test_only_empty_files_settle_nothing(root: Path) -> None:
+    assert verdict(root, ["src/a.py"], write={"src/a.py": ""}).verdict is Verdict.NEEDS_REVIEW
+    both = verdict(root, ["src/__init__.py", "src/b.py"], write={"src/__init__.py": "", "src/b.py": "1"})
+    assert both.verdict is Verdict.VERIFIED
+
+
+def test_what_was_changed_after_the_end_is_nobodys_evidence(root: Path) -> None:
+    before = facts(["src/old.py"], root)
+    (root / "src" / "old.py").write_text("by somebody, an hour later")
+    evidence = collect(["src/old.py"], root, before, ended=time.time() - 3600)
+    outcome = judge(CLEAN, evidence, [], seconds=1.0, now=2.0)
+    assert outcome.verdict is Verdict.NEEDS_REVIEW
+    assert "after its end" in outcome.reason
+
+
 def test_brackets_are_part_of_a_name(root: Path) -> None:
     assert verdict(root, ["app/[id].ts"], write={"app/i.ts": "1"}).failure is Failure.NO_EVIDENCE
     assert verdict(root, ["app/[id].ts"], write={"app/[id].ts": "1"}).verdict is Verdict.VERIFIED
@@ -89,13 +116,13 @@ def test_a_link_that_leads_outside_is_no_evidence(root: Path, tmp_path_factory: 
     before = facts(["src/link.py"], root)
     outside.write_text("1")
     (root / "src" / "link.py").symlink_to(outside)
-    assert collect(["src/link.py"], root, before)[0].state == "missing"
+    assert collect(["src/link.py"], root, before, ended=time.time())[0].state == "missing"
 
 
 def test_a_pipe_in_the_place_of_a_deliverable_does_not_block(root: Path) -> None:
     before = facts(["src/pipe"], root)
     os.mkfifo(root / "src" / "pipe")
-    assert collect(["src/pipe"], root, before)[0].state == "created"
+    assert collect(["src/pipe"], root, before, ended=time.time())[0].state == "created"
 
 
 def test_a_deliverable_that_is_to_be_removed_is_not_held_against_the_agent(root: Path) -> None:
