@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from parex_tui.plan.forecast import forecast
-from parex_tui.plan.model import Barred, Batch, Plan
+from parex_tui.plan.model import Barred, Batch, Plan, Separation
 from parex_tui.tasks.model import Feature, Status, Task
 from parex_tui.tasks.problems import Severity
 from parex_tui.tasks.text import clean
@@ -28,7 +28,7 @@ def plan_text(plan: Plan, feature: Feature, *, expected: Mapping[str, float] | N
         lines += [f"Batch {batch.number} ({state}):"]
         for seq in batch.seqs:
             lines += _task_lines(planned[seq], expected or {})
-        lines += [line for one in batch.separations for line in wrapped(one.reason, "  ~ ", "    ")]
+        lines += [line for one in batch.separations for line in wrapped(apart_text(one), "  ~ ", "    ")]
         lines.append("")
     if plan.barred:
         lines.append("Cannot run:")
@@ -38,6 +38,14 @@ def plan_text(plan: Plan, feature: Feature, *, expected: Mapping[str, float] | N
     if not feature.tasks:
         lines += ["No tasks.", ""]
     return "\n".join(lines)
+
+
+def apart_text(one: Separation) -> str:
+    """What is kept apart and why: `01 and 17 not at the same time: both write x`. Which of them begins is not said."""
+    if not one.other:
+        return one.reason
+    why = one.reason.removeprefix(f"{one.seq} after {one.other}: ")
+    return f"{one.other} and {one.seq} not at the same time: {why}"
 
 
 def planned_tasks(plan: Plan, feature: Feature) -> dict[str, Task]:

@@ -23,8 +23,8 @@ from parex_tui.run.states import (
     TaskWaiting,
 )
 
-from .lines import Line, Role, Span, width_of
-from .looks import running_tasks, undecided
+from .lines import Line, Role, Span, cut, width_of
+from .looks import is_held, running_tasks, undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,13 @@ _KEY_NAMES: Final = {
 }
 
 ACTIONS: Final = (
-    Action("run_or_retry", ("r",), "run", "Run the batch whose turn it is; on a failed task: try it again", "Run"),
+    Action(
+        "run_or_retry",
+        ("r",),
+        "run",
+        "Run the batch whose turn it is, and the next ones as each is verified; on a failed task: try it again",
+        "Run",
+    ),
     Action("retry_failed", ("R",), "retry all failed", "Try every failed task of the batch again", "Run"),
     Action("next_batch", ("n",), "go on anyway", "Go on to the next batch in spite of what is undecided (asks)", "Run"),
     Action("stop", ("x",), "stop", "Stop the selected task's attempt (asks)", "Run"),
@@ -74,7 +80,13 @@ ACTIONS: Final = (
     Action("accept", ("y",), "accept", "Take the selected task as done, with a note", "Decide"),
     Action("skip", ("s",), "skip", "Go on without the selected task; its dependents stay blocked (asks)", "Decide"),
     Action("reset", ("u",), "reset", "Put a stale, blocked or claimed task back to pending (asks)", "Decide"),
-    Action("next_failure", ("exclamation_mark",), "next failure", "Go to the next task that needs a person", "Decide"),
+    Action(
+        "next_failure",
+        ("exclamation_mark",),
+        "next that needs you",
+        "Go to the next task that failed or waits for a person",
+        "Decide",
+    ),
     Action("open", ("enter", "d"), "open", "Open the selected task: output, all fields, JSON, attempts, prompt", "See"),
     Action("edit", ("e",), "edit", "Edit the task's JSON in $VISUAL or $EDITOR", "See"),
     Action("find", ("slash",), "find", "Show only tasks that match: words, status:failed", "See"),
@@ -111,7 +123,11 @@ def wants_retry(task: TaskView | None) -> bool:
 def label(action: Action, situation: Situation) -> str:
     """The footer's word for an action; `r` says which of its two meanings holds."""
     if action.name == "run_or_retry":
-        return "retry" if wants_retry(situation.task) else "run"
+        if situation.task is not None and wants_retry(situation.task):
+            return f"retry {cut(situation.task.seq, 8)}"
+        return "go on" if situation.feature is not None and running_tasks(situation.feature) else "run"
+    if action.name == "open" and situation.task is None:
+        return "fold"
     return action.label
 
 
@@ -127,7 +143,7 @@ def refusal(name: str, situation: Situation) -> str:
             return "There is no feature here yet."
         if view.engine is EngineState.ELSEWHERE and name not in ("open", "edit"):
             return "Another parex runs this feature; here it is shown only."
-    if name in _TASK_ACTIONS and task is None:
+    if name in _TASK_ACTIONS and name != "open" and task is None:
         return "Select a task first."
     if name in _FEATURE_ACTIONS and view is not None:
         return _feature_refusal(name, view, task)
@@ -146,17 +162,18 @@ def _feature_refusal(name: str, view: FeatureView, task: TaskView | None) -> str
             return "No task of this feature can be planned."
         if all(batch.state is BatchState.DONE for batch in view.batches):
             return "Every batch is done."
+        if not view.going:
+            return ""
         if view.engine is EngineState.RUNNING:
             return "It runs already."
-        if view.engine is EngineState.HELD:
+        if is_held(view):
             return "The batch is held: decide its tasks, or go on anyway with n."
         return ""
     if name == "retry_failed":
         failed = any(isinstance(one.state, TaskFailed) for one in view.tasks.values())
         return "" if failed else "No task has failed."
     if name == "next_batch":
-        held = view.engine is EngineState.HELD or any(batch.state is BatchState.HELD for batch in view.batches)
-        return "" if held else "No batch is held."
+        return "" if is_held(view) else "No batch is held."
     if name == "stop":
         return "" if task is not None and isinstance(task.state, TaskRunning) else "This task does not run."
     if name == "stop_all":
@@ -206,27 +223,26 @@ _KEEP: Final = ("help", "quit")
 def footer_names(situation: Situation) -> list[str]:
     """Which actions the footer offers, most useful first; the last two are always help and quit."""
     view = situation.feature
-    if view is not None and view.engine is EngineState.HELD:
+    if view is not None and is_held(view):
         return list(_HELD)
     if view is not None and (view.engine is EngineState.RUNNING or running_tasks(view)):
         names = list(_RUNNING)
-        if wants_retry(situation.task):
-            names[0] = "run_or_retry"
+        if wants_retry(situation.task) or not view.going:
+            names.insert(0, "run_or_retry")
         return names
     return list(_IDLE)
 
 
 def footer_line(situation: Situation, width: int) -> Line:
-    """The footer: keys that matter here, greyed where they would be refused, dropped from the right where narrow."""
-    names = footer_names(situation)
+    """The footer: the keys that do something here, dropped from the right where narrow."""
+    names = [name for name in footer_names(situation) if name in _KEEP or not refusal(name, situation)]
     while True:
         spans: list[Span] = []
         for name in names:
             action = BY_NAME[name]
-            off = bool(refusal(name, situation))
             key = action.keys[0]
-            spans.append(Span(f" {action.key}", Role.DIM if off else Role.KEY, key))
-            spans.append(Span(f" {label(action, situation)} ", Role.DIM if off else Role.SOFT, key))
+            spans.append(Span(f" {action.key}", Role.KEY, key))
+            spans.append(Span(f" {label(action, situation)} ", Role.SOFT, key))
         droppable = [name for name in names if name not in _KEEP]
         if width_of(spans) <= width or not droppable:
             return Line(tuple(spans))

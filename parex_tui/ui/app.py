@@ -27,7 +27,7 @@ from parex_tui.tasks.text import clean
 from .app_base import DashboardApp, ExitRequest
 from .editor import editor_command
 from .glyphs import ASCII, UNICODE
-from .looks import running_tasks
+from .looks import name_of, running_tasks
 from .palette import ActionProvider
 from .screens.confirm import QuitScreen
 from .screens.doing import ActingScreen
@@ -202,7 +202,7 @@ class ParexApp(DashboardApp):
 
     def running_names(self) -> list[str]:
         """Names of all tasks that run here."""
-        return [task.task.name for view in self._running_here() for task in running_tasks(view)]
+        return [name_of(task) for view in self._running_here() for task in running_tasks(view)]
 
     def stop_everything(self) -> None:
         """Tell every engine that runs something to stop it."""

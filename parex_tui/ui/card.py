@@ -13,11 +13,17 @@ from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
 from . import words
-from .lines import BLANK, Line, Role, Span, spread, width_of, wrap
-from .looks import Draw, look
+from .lines import BLANK, Line, Role, Span, cut, spread, width_of, wrap
+from .looks import Draw, look, name_of
 from .panes import attempt_of
 
-_EVIDENCE_ROLES = {"created": Role.OK, "changed": Role.OK, "missing": Role.BAD, "unchanged": Role.WARN}
+_EVIDENCE_ROLES = {
+    "created": Role.OK,
+    "changed": Role.OK,
+    "missing": Role.BAD,
+    "unchanged": Role.WARN,
+    "later": Role.WARN,
+}
 
 
 def card_lines(view: FeatureView, task: TaskView, width: int, draw: Draw) -> list[Line]:
@@ -68,7 +74,7 @@ def state_sentence(task: TaskView) -> str:
 def _title(task: TaskView, width: int, draw: Draw) -> Line:
     seen = look(task, draw)
     right = [Span(f"{draw.glyphs.of(seen.sign)} {seen.word}", seen.role)]
-    return spread([Span(task.task.name, Role.TITLE)], right, width, draw.glyphs.ellipsis)
+    return spread([Span(name_of(task), Role.TITLE)], right, width, draw.glyphs.ellipsis)
 
 
 def _paragraph(text: str, width: int, role: Role, most: int = 10_000) -> list[Line]:
@@ -91,11 +97,11 @@ def _deliverables(task: TaskView, width: int, draw: Draw, whole: bool = False) -
     total = len(task.task.deliverables)
     right: list[Span] = []
     if evidence:
-        there = sum(one.state in ("created", "changed", "unchanged") for one in evidence.values())
+        there = sum(one.state in ("created", "changed", "later", "unchanged") for one in evidence.values())
         right = [Span(f"{there} of {total} exist", Role.OK if there == total else Role.WARN)]
     elif task.activity is not None and task.activity.files_total:
         there, total = task.activity.files_done, task.activity.files_total
-        right = [Span(f"{there} of {total} exist", Role.OK if there == total else Role.SOFT)]
+        right = [Span(f"{there} of {total} new or changed", Role.OK if there == total else Role.SOFT)]
     lines = [_pair("deliverables", right or [Span(str(total), Role.DIM)], width, draw)]
     for name in task.task.deliverables:
         one = evidence.get(name)
@@ -173,7 +179,9 @@ def _agent(view: FeatureView, task: TaskView, width: int, draw: Draw) -> list[Li
         seen = attempt_words(attempt, draw)
         lines.append(_pair("attempts", [Span(f"{attempt.number}  ", Role.SOFT), *seen], width, draw))
     if task.expected is not None:
-        lines.append(_pair("usual time", [Span(words.elapsed(task.expected), Role.DIM)], width, draw))
+        own = any(one.outcome is not None for one in task.attempts)
+        usual = "usual time" if own else f"usual for {cut(task.task.suggested_agent, 20) or 'its agent'}"
+        lines.append(_pair(usual, [Span(words.elapsed(task.expected), Role.DIM)], width, draw))
     return lines
 
 
@@ -277,7 +285,7 @@ def _relations_whole(view: FeatureView, task: TaskView, width: int, draw: Draw) 
                 )
             else:
                 seen = look(other, draw)
-                left = [Span(f"  {draw.glyphs.of(seen.sign)} ", seen.role), Span(other.task.name)]
+                left = [Span(f"  {draw.glyphs.of(seen.sign)} ", seen.role), Span(name_of(other))]
                 lines.append(spread(left, [Span(seen.word, seen.role)], width, draw.glyphs.ellipsis))
     return lines
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parex_tui.agents.driver import Failure
-from parex_tui.run.snapshot import FeatureView, TaskView
+from parex_tui.run.snapshot import BatchState, BatchView, EngineState, FeatureView, TaskView
 from parex_tui.run.states import (
     DONE,
     TaskAccepted,
@@ -180,3 +180,40 @@ def current_batch(view: FeatureView) -> int | None:
         if batch.state != "done":
             return batch.number
     return view.batches[-1].number if view.batches else None
+
+
+def is_live_elsewhere(task: TaskView | None) -> bool:
+    """Whether another program works on it now."""
+    return task is not None and isinstance(task.state, TaskElsewhere) and not task.state.stale
+
+
+def held_batch(view: FeatureView) -> BatchView | None:
+    """The batch that waits for a person's decisions, whatever the engine does; None where there is none.
+
+    Where another parex runs the feature, or another program works on all that is left, it is not this person's turn.
+    """
+    if view.engine is EngineState.ELSEWHERE:
+        return None
+    batch = next((batch for batch in view.batches if batch.state is BatchState.HELD), None)
+    if batch is not None and all(is_live_elsewhere(view.tasks.get(seq)) for seq in batch.held_by):
+        return None
+    return batch
+
+
+def is_held(view: FeatureView) -> bool:
+    """Whether the gate stands open for decisions."""
+    return view.engine is EngineState.HELD or held_batch(view) is not None
+
+
+def left_to_run(view: FeatureView, seqs: tuple[str, ...]) -> list[str]:
+    """Those of the tasks that have not run and may still: ready or waiting."""
+    return [seq for seq in seqs if seq in view.tasks and isinstance(view.tasks[seq].state, (TaskReady, TaskWaiting))]
+
+
+NAME_LIMIT: Final = 400
+"""Characters of a task's name that any place on the screen may need."""
+
+
+def name_of(task: TaskView) -> str:
+    """`01 Title`, no longer than a screen can show: a title may be as long as its file."""
+    return task.task.name[:NAME_LIMIT]

@@ -128,8 +128,8 @@ class OutputBuffer:
 
     # --- one event as lines --------------------------------------------------------------------------------------
 
-    def _render(self, at: float, event: Event) -> list[Line]:
-        when = "" if self._started is None else words.elapsed(at - self._started)
+    def _render(self, at: float | None, event: Event) -> list[Line]:
+        when = "" if self._started is None or at is None else words.elapsed(at - self._started)
         time = [Span(when, Role.DIM)]
         if isinstance(event, Tool):
             return self._tool(event, time)

@@ -19,7 +19,7 @@ from parex_tui.run.states import (
 
 from . import words
 from .lines import Line, Role, Span, cut, spread
-from .looks import Draw, is_quiet, look, silence
+from .looks import Draw, is_quiet, look, name_of, silence
 from .output import VERB_WIDTH, tool_spans
 
 
@@ -62,7 +62,7 @@ def seconds_of(task: TaskView, draw: Draw) -> float | None:
 def title_spans(task: TaskView, number: int | None, draw: Draw) -> list[Span]:
     """`2 · 05 Login route · CoderAgent · model`."""
     attempt = attempt_of(task)
-    parts = ["" if number is None else str(number), task.task.name]
+    parts = ["" if number is None else str(number), name_of(task)]
     agent = attempt.agent if attempt is not None else task.task.suggested_agent
     parts += [agent, attempt.model if attempt is not None else ""]
     spans = [Span(f" {draw.glyphs.dot} ".join(part for part in parts if part), Role.TEXT)]

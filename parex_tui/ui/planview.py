@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parex_tui.plan.model import Batch, Lane
+from parex_tui.report.plan_text import apart_text
 from parex_tui.run.snapshot import BatchState, BatchView, FeatureView
 from parex_tui.run.states import DECIDED
 from parex_tui.tasks.problems import Problem, Severity
@@ -12,7 +13,7 @@ from parex_tui.tasks.text import clean
 
 from . import words
 from .lines import BLANK, Line, Role, Span, spread, wrap
-from .looks import Draw, done_count, look
+from .looks import Draw, done_count, left_to_run, look, name_of
 
 
 def plan_title(view: FeatureView | None) -> str:
@@ -36,7 +37,7 @@ def plan_lines(view: FeatureView | None, root: Path, width: int, draw: Draw) -> 
         lines.append(Line((Span(f"Every batch is done: {done} of {total} tasks.", Role.OK),)))
     elif turn is not None:
         driver = f" with {view.driver}" if view.driver else ""
-        head = f"{words.plural(len(turn.seqs), 'task')}, up to {view.slots} at a time{driver}"
+        head = f"{words.plural(len(left_to_run(view, turn.seqs)), 'task')} to run, up to {view.slots} at a time{driver}"
         lines.append(Line((Span(head, Role.SOFT),)))
         lines.append(BLANK)
         planned = next((batch for batch in view.plan.batches if batch.number == turn.number), None)
@@ -62,8 +63,7 @@ def _lanes(view: FeatureView, batch: Batch, width: int, draw: Draw) -> list[Line
                 continue
             seen = look(task, draw)
             role = Role.DIM if isinstance(task.state, DECIDED) else Role.TEXT
-            lead = "  then " if place else ""
-            left = [Span(lead, Role.DIM), Span(f"{draw.glyphs.of(seen.sign)} ", seen.role), Span(task.task.name, role)]
+            left = [Span(f"{draw.glyphs.of(seen.sign)} ", seen.role), Span(name_of(task), role)]
             notes = ["alone" if lane.alone and not place else "", task.task.suggested_agent]
             notes.append(words.plural(len(task.task.deliverables), "file") if task.task.deliverables else "writes?")
             if task.expected is not None:
@@ -72,9 +72,10 @@ def _lanes(view: FeatureView, batch: Batch, width: int, draw: Draw) -> list[Line
             lines.append(spread(left, right, width, draw.glyphs.ellipsis))
     if batch.separations:
         lines.append(BLANK)
+    to_run = left_to_run(view, batch.seqs)
     for separation in batch.separations:
-        names = f"{separation.seq} and {separation.other}" if separation.other else separation.seq
-        lines += _wrapped(f"{names}: {separation.reason}", Role.SOFT, width)
+        if separation.seq in to_run and (not separation.other or separation.other in to_run):
+            lines += _wrapped(apart_text(separation), Role.SOFT, width)
     return lines
 
 

@@ -11,7 +11,7 @@ from parex_tui.run.snapshot import BatchState, BatchView, EngineState, FeatureVi
 
 from . import words
 from .lines import BLANK, Line, Role, Span, spread, width_of
-from .looks import Draw, barred_count, done_count, look, unreadable_count
+from .looks import Draw, barred_count, current_batch, done_count, look, name_of, unreadable_count
 
 
 class RowKind(StrEnum):
@@ -238,6 +238,8 @@ def batch_tail(batch: BatchView, view: FeatureView, draw: Draw) -> list[Span]:
     done = sum(look(view.tasks[seq], draw).sign == "done" for seq in batch.seqs if seq in view.tasks)
     share = f"  {done} of {total}"
     if batch.state is BatchState.DONE:
+        if done < total:
+            return [Span(f"{done} of {total} done", Role.WARN)]
         tail = [Span(f"{draw.glyphs.done} {done} of {total}", Role.OK)]
         if batch.seconds is not None:
             tail.append(Span(f"  {words.elapsed(batch.seconds)}", Role.DIM))
@@ -248,14 +250,14 @@ def batch_tail(batch: BatchView, view: FeatureView, draw: Draw) -> list[Span]:
         return [Span("held", Role.BAD), Span(share, Role.SOFT)]
     if batch.state is BatchState.READY:
         return [Span("ready", Role.SOFT), Span(share if done else f"  {words.plural(total, 'task')}", Role.SOFT)]
-    return [Span(f"waits for {batch.number - 1} {draw.glyphs.dot} {words.plural(total, 'task')}", Role.DIM)]
+    return [Span(f"waits for {current_batch(view)} {draw.glyphs.dot} {words.plural(total, 'task')}", Role.DIM)]
 
 
 def _task_line(task: TaskView, width: int, draw: Draw) -> Line:
     seen = look(task, draw)
     done = seen.sign in ("done", "skipped")
     name = Role.DIM if seen.sign == "waiting" else Role.SOFT if done else Role.TEXT
-    left = [Span("    "), Span(draw.glyphs.of(seen.sign), seen.role), Span(f" {task.task.name}", name)]
+    left = [Span("    "), Span(draw.glyphs.of(seen.sign), seen.role), Span(f" {name_of(task)}", name)]
     tail = "updating" if task.task.updating else seen.tail
     if width_of(left) + 2 + width_of([Span(tail)]) > width:
         # The card tells the whole reason; here the task's name matters more.

@@ -60,7 +60,7 @@ def test_the_whole_text() -> None:
         "    03 Token service · in_progress · about 5 m\n"
         '- subtask_04.json (depends_on: ["01"]) (parallel: false)\n'
         "    04 Docs · about 45 s\n"
-        "  ~ 03 after 02: both write src/auth/jwt.ts\n"
+        "  ~ 02 and 03 not at the same time: both write src/auth/jwt.ts\n"
         "  ~ 04 runs alone: it is marked parallel: false\n"
         "\n"
         "Cannot run:\n"

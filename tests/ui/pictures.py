@@ -180,7 +180,15 @@ def _auth(tasks: list[TaskView], engine: EngineState, state: BatchState, held: S
         ),
     )
     return feature_view(
-        tasks, batches, engine=engine, plan=plan, tokens=84_000, cost=0.42, saved=732.0, saved_share=0.61
+        tasks,
+        batches,
+        engine=engine,
+        going=engine is not EngineState.IDLE,
+        plan=plan,
+        tokens=84_000,
+        cost=0.42,
+        saved=732.0,
+        saved_share=0.61,
     )
 
 

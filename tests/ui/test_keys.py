@@ -14,7 +14,7 @@ from textual.notifications import Notify
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from parex_tui.run.snapshot import Command, Do, EngineState, Snapshot
+from parex_tui.run.snapshot import BatchState, Command, Do, EngineState, Snapshot
 from parex_tui.run.states import TaskBlocked, TaskVerified
 from parex_tui.ui.app import ParexApp
 from parex_tui.ui.app_base import ExitRequest
@@ -352,7 +352,7 @@ async def test_a_pane_follows_lets_go_and_follows_again() -> None:
         await one.press("f")
         assert pane.following
         assert "file223" in one.text
-        assert "new" not in one.text
+        assert " new, f follows" not in one.text
         await one.press("g")
         assert "file0.ts" in one.text
         await one.press("end")
@@ -588,3 +588,46 @@ async def test_next_failure_begins_in_the_feature_at_hand() -> None:
         assert one.main.task_tree.selected.batch == 4
         await one.press("exclamation_mark")
         assert one.main.task_tree.selected[1:] == ("auth-system", 0, "06")
+
+
+async def test_r_goes_on_where_only_attempts_from_before_run() -> None:
+    snapshot = pictures.running()
+    view = replace(snapshot.features["auth-system"], going=False)
+    async with driven(replace(snapshot, features={view.key: view})) as one:
+        assert "2 running. Nothing new starts by itself.  r goes on with batch 2" in one.text
+        assert "r go on" in one.text.splitlines()[-1]
+        await one.press("r")
+        assert one.control.sent == [Command(Do.RUN, "auth-system")]
+
+
+@pytest.mark.parametrize("engine", [EngineState.IDLE, EngineState.PAUSED, EngineState.FINISHED])
+async def test_a_held_batch_shows_its_gate_whatever_the_engine_does(engine: EngineState) -> None:
+    snapshot = pictures.gate()
+    view = replace(snapshot.features["auth-system"], engine=engine, going=False)
+    async with driven(replace(snapshot, features={view.key: view})) as one:
+        await one.select("08")
+        assert "Batch 2 is held. Decide every task here; then r goes on with the next batch." in one.text
+        assert "r retry 08" in one.text.splitlines()[-1]
+        assert "y accept" in one.text.splitlines()[-1]
+
+
+async def test_a_run_is_finished_only_where_all_is_done() -> None:
+    snapshot = pictures.gate()
+    view = snapshot.features["auth-system"]
+    batches = tuple(replace(batch, state=BatchState.DONE, held_by=()) for batch in view.batches)
+    over = replace(view, engine=EngineState.FINISHED, batches=batches, going=False)
+    async with driven(replace(snapshot, features={view.key: over})) as one:
+        assert "Over: 6 of 11 done, 2 undecided, 3 not started." in one.text
+        assert "3 of 5 done" in one.text
+
+
+async def test_news_is_over_when_what_it_tells_of_is() -> None:
+    snapshot = pictures.running()
+    view = snapshot.features["auth-system"]
+    async with driven(snapshot) as one:
+        paused = replace(view, going=False, message="stopping 2 running")
+        one.control.put(replace(snapshot, features={view.key: paused}))
+        await one.until(lambda: "stopping 2 running" in one.text)
+        ended = replace(pictures.idle().features["auth-system"], engine=EngineState.PAUSED, message=paused.message)
+        one.control.put(replace(snapshot, features={view.key: ended}))
+        await one.until(lambda: "Paused. Nothing new starts." in one.text)

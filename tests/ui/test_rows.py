@@ -33,7 +33,7 @@ def test_a_running_feature_reads_as_designed() -> None:
         "    · 07 Refresh tokens               after 06",
         "    ✗ 08 Logout                       rejected",
         "  ▸ Batch 3              waits for 2 · 2 tasks",
-        "  ▸ Batch 4               waits for 3 · 1 task",
+        "  ▸ Batch 4               waits for 2 · 1 task",
         "",
         "▸ billing-export                           0/6",
         "▸ search-index             ⚠ 1 unreadable  3/9",

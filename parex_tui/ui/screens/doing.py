@@ -13,7 +13,7 @@ from parex_tui.tasks.text import clean
 from .. import words
 from ..actions import Situation, command_for, refusal, wants_retry
 from ..app_base import DashboardApp
-from ..looks import running_tasks, undecided
+from ..looks import name_of, running_tasks, undecided
 from .confirm import ConfirmScreen
 from .note import NoteScreen
 
@@ -93,7 +93,7 @@ class ActingScreen(Screen[None]):
         if situation is None or situation.feature is None:
             return
         waiting = [
-            f"{task.task.name}  {'failed' if isinstance(task.state, TaskFailed) else 'undecided'}"
+            f"{name_of(task)}  {'failed' if isinstance(task.state, TaskFailed) else 'undecided'}"
             for task in undecided(situation.feature)
         ]
         command = command_for("next_batch", situation.feature.key, "")
@@ -106,7 +106,7 @@ class ActingScreen(Screen[None]):
             task = situation.task
             lost = "The attempt ends; files it wrote stay."
             command = command_for("stop", situation.feature.key, task.seq)
-            self._confirmed("Stop this task?", [task.task.name, "", lost], "stop it", command)
+            self._confirmed("Stop this task?", [name_of(task), "", lost], "stop it", command)
 
     def action_stop_all(self) -> None:
         """Stop every attempt of the feature: asks, naming the tasks."""
@@ -134,14 +134,14 @@ class ActingScreen(Screen[None]):
             if note is not None:
                 self.send(command_for("accept", feature, seq, note))
 
-        self.app.push_screen(NoteScreen("Accept as done", situation.task.task.name), decided)
+        self.app.push_screen(NoteScreen("Accept as done", name_of(situation.task)), decided)
 
     def action_skip(self) -> None:
         """Go on without the task: asks."""
         situation = self.allowed("skip")
         if situation is not None and situation.feature is not None and situation.task is not None:
             command = command_for("skip", situation.feature.key, situation.task.seq)
-            details = [situation.task.task.name, "", "Tasks that depend on it stay blocked."]
+            details = [name_of(situation.task), "", "Tasks that depend on it stay blocked."]
             self._confirmed("Skip this task?", details, "skip it", command)
 
     def action_reset(self) -> None:
@@ -149,7 +149,7 @@ class ActingScreen(Screen[None]):
         situation = self.allowed("reset")
         if situation is not None and situation.feature is not None and situation.task is not None:
             command = command_for("reset", situation.feature.key, situation.task.seq)
-            details = [situation.task.task.name, "", "Its file will say pending."]
+            details = [name_of(situation.task), "", "Its file will say pending."]
             if isinstance(situation.task.state, TaskElsewhere) and not situation.task.state.stale:
                 details.append("Another program seems to work on it just now.")
             self._confirmed("Put this task back to pending?", details, "reset it", command)
@@ -177,4 +177,4 @@ class ActingScreen(Screen[None]):
 
 def running_names(view: FeatureView) -> list[str]:
     """Names of the tasks that run."""
-    return [task.task.name for task in running_tasks(view)]
+    return [name_of(task) for task in running_tasks(view)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
 from ..actions import ACTIONS, key_name
+from ..app_base import DashboardApp
+from ..glyphs import STATES, UNICODE, Glyphs
 from ..lines import BLANK, Line, Role, Span, wrap
+from ..looks import SIGN_ROLES
 from .confirm import Box, BoxScreen
 
 
@@ -18,9 +21,13 @@ def help_rows(bindings: Sequence[ActiveBinding]) -> list[Line]:
     """Lines of keys and what they do: what is focused first, then the screen's own by group."""
     groups: dict[str, dict[str, tuple[list[str], str]]] = {}
     by_name = {action.name: action for action in ACTIONS}
+    digits: list[Binding] = []
     for active in bindings:
         binding = active.binding
-        if not binding.description or binding.system:
+        if not binding.description or binding.system or binding.key.startswith("super+"):
+            continue
+        if binding.key.isdigit():
+            digits.append(binding)
             continue
         action = by_name.get(binding.action)
         group = action.group if action is not None else _place(active)
@@ -29,6 +36,12 @@ def help_rows(bindings: Sequence[ActiveBinding]) -> list[Line]:
         shown = key_name(binding.key)
         if shown not in keys:
             keys.append(shown)
+    if digits:
+        many = digits[0].description.startswith("To ")
+        text = (
+            "To the tree (1) or to the pane with that number" if many else ", ".join(one.description for one in digits)
+        )
+        groups.setdefault("See" if many else "Task", {})["digits"] = ([f"{digits[0].key}-{digits[-1].key}"], text)
     order = [*dict.fromkeys([name for name in groups if name not in _ORDER]), *_ORDER]
     rows: list[Line] = []
     for group in order:
@@ -37,9 +50,34 @@ def help_rows(bindings: Sequence[ActiveBinding]) -> list[Line]:
             rows.append(Line((Span(group, Role.ACCENT),)))
             for keys, text in groups[group].values():
                 parts = wrap(text, _TEXT_WIDTH)
-                rows.append(Line((Span(f"  {' '.join(keys[:3]):<13}", Role.KEY), Span(parts[0]))))
+                rows.append(Line((Span(f"  {_shown(keys):<13}", Role.KEY), Span(parts[0]))))
                 rows += [Line((Span(" " * 15), Span(part))) for part in parts[1:]]
     return rows
+
+
+def _shown(keys: Sequence[str]) -> str:
+    """As many of the keys as the column holds, at least one, and a blank before the text."""
+    count = len(keys)
+    while count > 1 and len(" ".join(keys[:count])) > 12:
+        count -= 1
+    return " ".join(keys[:count])
+
+
+def legend_rows(glyphs: Glyphs) -> list[Line]:
+    """The signs of the tasks, each with its word."""
+    rows = [BLANK, Line((Span("Signs", Role.ACCENT),))]
+    return rows + [
+        Line((Span(f"  {glyphs.of(sign):<13}", SIGN_ROLES[sign]), Span(_SIGN_WORDS.get(sign, sign)))) for sign in STATES
+    ]
+
+
+_SIGN_WORDS: Final = {
+    "quiet": "no sign of life for a while, or stale",
+    "done": "verified, accepted, or claimed by another program",
+    "review": "needs review: a person decides",
+    "stopped": "stopped by a person",
+    "unreadable": "cannot run as its file is",
+}
 
 
 _TEXT_WIDTH = 56
@@ -67,7 +105,8 @@ class HelpScreen(BoxScreen[None]):
     @classmethod
     def of(cls, screen: Screen[None] | ModalScreen[None]) -> HelpScreen:
         """The help for a screen, as it is now."""
-        return cls("Keys", help_rows(list(screen.active_bindings.values())))
+        glyphs = screen.app.glyphs if isinstance(screen.app, DashboardApp) else UNICODE
+        return cls("Keys", [*help_rows(list(screen.active_bindings.values())), *legend_rows(glyphs)])
 
     @property
     def box(self) -> Box:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -11,12 +11,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from parex_tui.run.snapshot import FeatureView, TaskView
+from parex_tui.run.snapshot import EngineState, FeatureView, TaskView
 
 from ..actions import ACTIONS, Situation, footer_line
 from ..card import card_lines, feature_lines
 from ..headline import gate_lines, header_line
-from ..looks import undecided
+from ..looks import running_tasks, undecided
 from ..rows import RowId, RowKind
 from ..widgets.area import PaneArea, PaneKey
 from ..widgets.bars import Bar
@@ -29,6 +29,15 @@ NARROW = 100
 WIDE = 160
 LOW = 16
 NEWS_SECONDS = 15.0
+
+
+class News(NamedTuple):
+    """A feature's message, when it came, and how the feature stood: what it tells of is over when that changes."""
+
+    message: str
+    since: float
+    engine: EngineState
+    ran: bool
 
 
 class MainScreen(ActingScreen):
@@ -50,7 +59,7 @@ class MainScreen(ActingScreen):
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-middle"), (30, "-high")]
         self._zoom: PaneKey | None = None
         self._two_columns: bool | None = None
-        self._messages: dict[str, tuple[str, float]] = {}  # by feature: its message, and when it was first seen
+        self._news: dict[str, News] = {}  # by feature
 
     def compose(self) -> ComposeResult:
         """Header, body, gate, find line, footer."""
@@ -113,7 +122,8 @@ class MainScreen(ActingScreen):
         self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note)], width)
         most = 7 if height >= 30 else 3 if height >= LOW else 2
         seq = task.seq if task is not None else ""
-        news = self._news(view)
+        self._hear()
+        news = self._news_of(view)
         self.query_one("#gate", Bar).show(lambda w: gate_lines(view, seq, w, most, draw, news, snapshot.trouble), width)
         situation = self.situation()
         self.query_one("#footer", Bar).show(lambda w: [footer_line(situation, w)], width)
@@ -122,6 +132,13 @@ class MainScreen(ActingScreen):
             preview = self.query_one("#preview", Pane)
             preview.display = height >= LOW and task is not None and task.activity is not None
             preview.show(task, None, draw)
+            gate = self.query_one("#gate", Bar)
+            gate_height = len(gate.shown()) if gate.display else 0
+            spare = height - 2 - gate_height - (len(tree.rows) + 2)  # header and footer; the tree's frame
+            least = 10 if height >= 30 else 5
+            wanted = max(least, min(spare, preview.wanted_height, height // 2))
+            if preview.styles.height is None or preview.styles.height.value != wanted:
+                preview.styles.height = wanted
         area = self.area
         area.columns = 1 if width < NARROW else 2 if self._two_columns else 1
         if self._two_columns is None and width >= WIDE:
@@ -130,17 +147,29 @@ class MainScreen(ActingScreen):
         if self.is_narrow and self.has_class("-panes-view") and not area.order and self._zoom is None:
             self.set_class(False, "-panes-view")
 
-    def _news(self, view: FeatureView | None) -> str:
+    def _hear(self) -> None:
+        """Note every feature's message, when it came, and whether what it tells of has passed meanwhile."""
+        now, known = self.dashboard.clock(), self._news
+        self._news = {}
+        for view in self.dashboard.snapshot.features.values():
+            old, runs = known.get(view.key), bool(view.message) and bool(running_tasks(view))
+            if old is None:
+                new = News(view.message, -NEWS_SECONDS, view.engine, runs)
+            elif old.message != view.message:
+                new = News(view.message, now, view.engine, runs)
+                self.set_timer(NEWS_SECONDS + 0.1, self.refresh_view)
+            elif old.engine is not view.engine or (old.ran and not runs):
+                new = old._replace(since=-NEWS_SECONDS)
+            else:
+                new = old._replace(ran=runs)
+            self._news[view.key] = new
+
+    def _news_of(self, view: FeatureView | None) -> str:
         """The feature's message while it is new: it changed under our eyes, less than `NEWS_SECONDS` ago."""
-        if view is None:
+        if view is None or view.key not in self._news:
             return ""
-        now = self.dashboard.clock()
-        message, since = self._messages.get(view.key, (view.message, -NEWS_SECONDS))
-        if message != view.message:
-            message, since = view.message, now
-            self.set_timer(NEWS_SECONDS + 0.1, self.refresh_view)
-        self._messages[view.key] = (message, since)
-        return message.rstrip(".") if 0 <= now - since < NEWS_SECONDS else ""
+        news = self._news[view.key]
+        return news.message.rstrip(".") if 0 <= self.dashboard.clock() - news.since < NEWS_SECONDS else ""
 
     def _show_card(self, view: FeatureView | None, task: TaskView | None) -> None:
         card, draw = self.query_one("#card", TextPane), self.dashboard.draw()
