@@ -130,7 +130,8 @@ def _one_line(view: FeatureView, news: str, brief: bool) -> list[Span]:
         then = f"{news}." if news else "The batch goes on; the gate will ask."
         return [*_name_and_reason(task, brief), Span(f"{others} {then}", Role.SOFT)]
     if view.engine is EngineState.PAUSED:
-        note = f" {news}." if news else " Nothing new starts."
+        # The reason stands for as long as the pause: it may be why the engine paused itself.
+        note = f" {view.message.rstrip('.')}." if view.message else " Nothing new starts."
         return [Span("Paused.", Role.WARN), Span(note, Role.SOFT), *_hint("r", "goes on")]
     if view.engine is EngineState.FINISHED:
         return _over(view, news)

@@ -274,7 +274,8 @@ def test_everything_that_bars_a_task_is_said_at_once() -> None:
     )
     assert plan.barred[0].bar is Bar.UNREADABLE
     assert plan.barred[0].reason == (
-        "subtask_01.json cannot be used: it cannot be read; depends on 09, which does not exist; depends on 02, which cannot run"
+        "subtask_01.json cannot be used: it cannot be read; depends on 09, which does not exist; "
+        "depends on 02, which cannot run"
     )
 
 

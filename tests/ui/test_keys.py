@@ -621,13 +621,13 @@ async def test_a_run_is_finished_only_where_all_is_done() -> None:
         assert "3 of 5 done" in one.text
 
 
-async def test_news_is_over_when_what_it_tells_of_is() -> None:
+async def test_the_reason_of_a_pause_stands_for_as_long_as_the_pause() -> None:
     snapshot = pictures.running()
     view = snapshot.features["auth-system"]
     async with driven(snapshot) as one:
-        paused = replace(view, going=False, message="stopping 2 running")
+        paused = replace(view, going=False, message="2 told to stop; nothing new starts")
         one.control.put(replace(snapshot, features={view.key: paused}))
-        await one.until(lambda: "stopping 2 running" in one.text)
+        await one.until(lambda: "2 told to stop; nothing new starts" in one.text)
         ended = replace(pictures.idle().features["auth-system"], engine=EngineState.PAUSED, message=paused.message)
         one.control.put(replace(snapshot, features={view.key: ended}))
-        await one.until(lambda: "Paused. Nothing new starts." in one.text)
+        await one.until(lambda: "Paused. 2 told to stop; nothing new starts." in one.text)
