@@ -196,7 +196,9 @@ class Orders:
                 request_stop(attempt, by="person")
             except OSError as error:
                 refused.append(f"{attempt.launch.seq}: {error.strerror}")
-        self._intent.message = f"{len(alive)} told to stop; nothing new starts" if alive else "nothing runs; nothing new starts"
+        self._intent.message = (
+            f"{len(alive)} told to stop; nothing new starts" if alive else "nothing runs; nothing new starts"
+        )
         return f"cannot be stopped: {', '.join(refused)}" if refused else ""
 
     def _alive(self, seq: str) -> Attempt | None:
