@@ -305,7 +305,7 @@ def test_what_it_writes_is_what_is_looked_for_afterwards(root: Path) -> None:
     baseline = facts(list(wanted), root)
     found = play(root)
     assert found.ending.clean, found.ending.reason
-    assert {item.deliverable: item.state for item in collect(list(wanted), root, baseline)} == wanted
+    assert {item.deliverable: item.state for item in collect(list(wanted), root, baseline, ended=time.time())} == wanted
     assert (root / "src/deep/Types.hs").read_text() == "module Types where\n"
     assert all(MARK in (root / name).read_text() for name in files(root) - {"src/deep/Types.hs"})
     assert "For lib/*.js the demonstration writes lib/demo.js." in found.said
