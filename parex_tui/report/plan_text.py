@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from parex_tui.plan.apart import apart
 from parex_tui.plan.forecast import forecast
 from parex_tui.plan.model import Barred, Batch, Plan, Separation
 from parex_tui.tasks.model import Feature, Status, Task
@@ -79,7 +80,7 @@ def _header(
         count += f", {len(plan.barred)} cannot run"
     widest = max((_width(batch) for batch in plan.batches), default=0)
     if widest > 1:
-        count += f"; at most {widest} at the same time"
+        count += f"; up to {widest} can start together"
     lines = [*wrapped(title, "", "  "), *wrapped(count, "")]
     ahead = forecast(plan, feature, expected, slots)
     if ahead.one_after_another > 0:
@@ -93,8 +94,12 @@ def _header(
 
 
 def _width(batch: Batch) -> int:
-    """How many tasks of the batch can run at the same time."""
-    return max(sum(not lane.alone for lane in batch.lanes), 1)
+    """How many tasks of the batch the engine could start together with enough slots."""
+    together: list[str] = []
+    for seq in apart(batch).in_order({}):
+        if not apart(batch).clashes(seq, together):
+            together.append(seq)
+    return len(together)
 
 
 def _chain(seqs: Sequence[str]) -> str:

@@ -83,7 +83,7 @@ def test_the_forecast_names_slots_gain_and_longest_chain() -> None:
     one = feature(task("01"), task("02"), task("03"), task("04", after=["02"]))
     text = _text(one, {"01": 600.0, "02": 600.0, "03": 600.0, "04": 4_200.0})
     assert "3 tasks" not in text
-    assert "4 tasks in 2 batches; at most 3 at the same time" in text
+    assert "4 tasks in 2 batches; up to 3 can start together" in text
     assert "About 1 h 20 m with 4 slots, 1 h 40 m one after another; longest chain 02 →" in text
 
 
