@@ -39,7 +39,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "project-evil/s.md").write_text(OUTSIDE)
     before = open_descriptors()
     yield project
-    assert open_descriptors() == before, "a descriptor was left open"
+    assert open_descriptors() <= before, "a descriptor was left open"  # others may be collected meanwhile
 
 
 def reason(root: Path, path: str) -> str:
