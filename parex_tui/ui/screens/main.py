@@ -128,9 +128,9 @@ class MainScreen(ActingScreen):
         situation = self.situation()
         self.query_one("#footer", Bar).show(lambda w: [footer_line(situation, w)], width)
         self._show_card(view, task)
+        preview = self.query_one("#preview", Pane)
+        preview.display = self.is_narrow and height >= LOW and task is not None and task.activity is not None
         if self.is_narrow:
-            preview = self.query_one("#preview", Pane)
-            preview.display = height >= LOW and task is not None and task.activity is not None
             preview.show(task, None, draw)
             gate = self.query_one("#gate", Bar)
             gate_height = len(gate.shown()) if gate.display else 0
