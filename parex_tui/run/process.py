@@ -35,11 +35,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the process table says of a living process. `session` is 0 where the system does not say."""
+    """What the process table says of a living process.
+
+    `session` is None where the system does not say, and 0 where its leader stands outside this pid namespace.
+    """
 
     pid: int
     parent: int
-    session: int
+    session: int | None
     start: float
 
 
@@ -69,7 +72,7 @@ def look(pid: int) -> Seen | None:
         process = psutil.Process(pid)
         if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
             return None
-        return Seen(pid=pid, parent=process.ppid(), session=0, start=process.create_time())
+        return Seen(pid=pid, parent=process.ppid(), session=None, start=process.create_time())
     except psutil.Error:
         return None
 

@@ -110,7 +110,7 @@ def _lineage(pid: int, everyone: Mapping[int, Seen]) -> set[int]:
 
 def _is_ours(seen: Seen, attempt: Attempt, agent: Identity | None, files: frozenset[tuple[int, int]]) -> bool:
     if agent is not None and Identity(seen.pid, seen.start, process.boot_id()) == agent:
-        return seen.session in (0, seen.pid)  # every agent leads a session of its own
+        return seen.session in (None, seen.pid)  # every agent leads a session of its own
     run = attempt.launch.run
     return (bool(run) and process.has_variable(seen.pid, "PAREX_RUN", run)) or process.writes_to(seen.pid, files)
 

@@ -21,6 +21,7 @@ from parex_tui.run.snapshot import Command, Do, EngineState, FeatureView
 from parex_tui.run.states import (
     TaskAccepted,
     TaskClaimed,
+    TaskEnded,
     TaskFailed,
     TaskReady,
     TaskReview,
@@ -145,7 +146,7 @@ class Bench:
         """Let one running agent end, and wait until it is judged."""
         self.until(lambda: f"start {seq}" in self.ledger())
         self.steer(seq, *order)
-        self.until(lambda: not isinstance(self.state(seq), TaskRunning))
+        self.until(lambda: not isinstance(self.state(seq), TaskRunning | TaskEnded))
 
     def ledger(self) -> list[str]:
         path = self.root / "ledger"

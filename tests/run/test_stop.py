@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -232,6 +233,22 @@ def test_a_record_that_does_not_fit_harms_nobody(
     }
     attempt = _forge(house, **changes[case])
     assert isinstance(attempt.state(), Lost)
+    assert sweep(attempt)
+    assert signalled == []
+
+
+def test_a_session_led_from_outside_this_namespace_makes_nobody_ours(
+    house: House, stranger: subprocess.Popen[bytes], signalled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container the leader of the tests' own session may stand outside: the kernel then says session 0."""
+    look = process.look
+
+    def seen_from_inside(pid: int) -> process.Seen | None:
+        seen = look(pid)
+        return seen if seen is None or pid != stranger.pid else dataclasses.replace(seen, session=0)
+
+    monkeypatch.setattr(process, "look", seen_from_inside)
+    attempt = _forge(house, agent=_who(stranger.pid))
     assert sweep(attempt)
     assert signalled == []
 
