@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from parex_tui.agents.events import Event
 from parex_tui.plan.model import Plan
-from parex_tui.tasks.model import Feature, Project, Task
+from parex_tui.tasks.model import Feature, JsonValue, Project, Task
 
 from .states import AttemptState, Outcome, TaskState
 
@@ -147,11 +147,38 @@ class FeatureView:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """A field of a task file that somebody else wrote otherwise after parex had set it; theirs is in the file.
+
+    `number` names it in commands. `ours` and `theirs` are JSON texts, cleaned; "" where the field is not there. `why`
+    is one line: they changed the field, or put back what was there before, again and again.
+    """
+
+    number: int
+    path: Path
+    field: str
+    ours: str
+    theirs: str
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command about files: one line, and whether it was done. Every answer has a new `number`."""
+
+    number: int
+    text: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything, at one moment. `now` is seconds since the epoch; `version` grows with every new snapshot.
 
     `focus` is the key of the feature that parex was opened for, "" where none was named. `trouble` is why this
     picture may be old: the disk cannot be read or written just now, or parex itself has failed; one line.
+    `answer` is what came of the last command about files, so that a screen can say it once.
     """
 
     version: int
@@ -160,6 +187,9 @@ class Snapshot:
     features: Mapping[str, FeatureView] = field(default_factory=dict)  # by feature key, in display order
     focus: str = ""
     trouble: str = ""
+    conflicts: tuple[Conflict, ...] = ()
+    undo: str = ""  # what undo would take back, in a few words; "" where there is nothing
+    answer: Answer | None = None
 
 
 # --- commands -------------------------------------------------------------------------------------------------
@@ -178,16 +208,42 @@ class Do(StrEnum):
     SKIP = "skip"  # decide to go on without a task
     RESET = "reset"  # in progress or blocked on disk, nobody alive: back to pending
     PAUSE = "pause"  # start nothing new; what runs goes on
+    # About files; what came of it is the snapshot's `answer`.
+    EDIT = "edit"  # set `changes` in the file of task `seq`, of task.json without one
+    START = "start"  # in progress by `note` (an agent's name): somebody works on it outside of parex
+    BLOCK = "block"  # set the task to blocked
+    UNDO = "undo"  # take the last change of a person back
+    REPAIR = "repair"  # write the repair of `path` that was previewed; `digest` is that of the broken bytes
+    ARCHIVE = "archive"  # a completed feature to completed/
+    UNARCHIVE = "unarchive"  # and back
+    NEW_TASK = "new task"  # with `changes` as its fields
+    NEW_FEATURE = "new feature"  # `note` is its folder's name, `changes` the fields of task.json
+    INSIST = "insist"  # conflict number `note`: write ours again
+    YIELD = "yield"  # conflict number `note`: theirs stays, and is not shown any more
+
+
+ABOUT_FILES: Final = frozenset(
+    {Do.EDIT, Do.START, Do.BLOCK, Do.UNDO, Do.REPAIR, Do.ARCHIVE, Do.UNARCHIVE, Do.NEW_TASK, Do.NEW_FEATURE}
+    | {Do.INSIST, Do.YIELD}
+)
+"""What the desk carries out, not a feature's engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A request to one feature's engine. `seq` names the task where the verb needs one."""
+    """A request. `seq` names the task where the verb needs one.
+
+    `feature` is a key; "" for `NEW_FEATURE`, `UNDO`, `INSIST` and `YIELD`. With `digest` a file is changed only while
+    it has that SHA-256.
+    """
 
     do: Do
     feature: str  # key
     seq: str = ""
     note: str = ""
+    changes: Mapping[str, JsonValue] = field(default_factory=dict)
+    path: Path | None = None
+    digest: str = ""
 
 
 class Control(Protocol):

@@ -8,7 +8,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -40,16 +40,28 @@ class ChangedError(EditError):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change that was made. `before` and `after` are SHA-256 digests of the file, equal where nothing had to change.
+    """A change that was made. `content` and `result` are the file's bytes before and after it.
 
-    `old` holds the previous values of the fields in `changed`; a field that was not there is missing in it.
+    `old` and `new` hold the values of the fields in `changed`; a field that was not there is missing in `old`. A change
+    of the file as a whole has no fields.
     """
 
     path: Path
-    before: str
-    after: str
-    changed: tuple[str, ...]
-    old: Mapping[str, JsonValue]
+    content: bytes = b""
+    result: bytes = b""
+    changed: tuple[str, ...] = ()
+    old: Mapping[str, JsonValue] = field(default_factory=dict)
+    new: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def before(self) -> str:
+        """The SHA-256 of the file before, hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def after(self) -> str:
+        """The SHA-256 of the file afterwards; the one before where nothing had to change."""
+        return hashlib.sha256(self.result).hexdigest()
 
 
 _Changes = Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]
@@ -309,7 +321,7 @@ class _Editor:
                 raise _Busy("other programs keep writing to it; try again when they are done")
         changed = tuple(key for key in changes if key not in values or not same_value(values[key], changes[key]))
         old = {key: values[key] for key in changed if key in values}
-        return Edit(self._path, digest, hashlib.sha256(new).hexdigest(), changed, old)
+        return Edit(self._path, data, new, changed, old, {key: changes[key] for key in changed})
 
     def _check_place(self, descriptor: int, real: str) -> None:
         """The open file is the one that was checked: no folder on the way turned into a link meanwhile."""
