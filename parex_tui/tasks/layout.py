@@ -198,6 +198,11 @@ def survey(location: Location) -> tuple[list[FeatureFolder], tuple[Problem, ...]
     return list(found.values()), tuple(refused.values())
 
 
+def look_again(folder: FeatureFolder) -> FeatureFolder | None:
+    """The same feature with the files it has now; None where it is no feature any more."""
+    return _feature(folder.path, folder.shelf, folder.archived, {})
+
+
 def _shelved(tasks_dir: Path, refused: dict[Path, Problem]) -> Iterator[FeatureFolder]:
     """The features directly in a tasks folder and on the shelves in it."""
     shelf = _shelf_of(tasks_dir)

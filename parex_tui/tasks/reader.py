@@ -19,7 +19,7 @@ from typing import Final
 from .drafts import FeatureDraft, TaskDraft, complete_feature, draft_feature, draft_task, resolve
 from .file_state import GRACE, FileState, Loaded, Pass
 from .keys import feature_keys
-from .layout import TASK_JSON, FeatureFolder, Location, survey
+from .layout import TASK_JSON, FeatureFolder, Location, look_again, survey
 from .model import Feature, Project, Task
 from .problems import Problem, Severity
 from .text import clean
@@ -203,6 +203,28 @@ class Reader:
             return self._read()
         finally:
             gc.enable()
+
+    def refresh(self, key: str) -> Project:
+        """The project with only the feature of that key looked at again; a full reading where it is not known yet.
+
+        What the other features wait for stays due. A feature that moved or went is found by the next full reading.
+        """
+        project = self._project
+        at = next((at for at, one in enumerate(project.features) if one.key == key), None) if project else None
+        if project is None or at is None:
+            return self.read()
+        before = project.features[at]
+        folder = self._folders[before.path]
+        found = look_again(folder.folder)
+        if found is None:
+            return self.read()
+        this = Pass(self._clock(), self._wall(), self._pass.due, self._pass.waiting)
+        feature = folder.look(found, os.path.realpath(self._location.root), this)
+        self._pass = this
+        if feature is not before:
+            features = (*project.features[:at], feature, *project.features[at + 1 :])
+            self._project = replace(project, features=features)
+        return self._project or project
 
     def _read(self) -> Project:
         this = Pass(self._clock(), self._wall())
