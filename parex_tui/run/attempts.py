@@ -1,7 +1,9 @@
 """The journal of attempts: numbered directories in the user's state folder, used once, never overwritten.
 
     <project>/features/<feature>/<seq>/<NNNN>/   launch.json prompt.md lock started output stderr exit outcome.json …
-    <project>/features/<feature>/                engine.lock engine.json decisions.jsonl
+    <project>/features/<feature>/                engine.lock engine.json decisions.jsonl feature.json
+
+A feature that is made anew under an old name gets a folder of its own (`<feature>~2`).
 
 Whether an attempt is alive is asked of the kernel: its keeper holds a lock on `lock` for as long as it lives. Reading
 is cheap enough to be done many times a second: what has ended is read once.
@@ -24,10 +26,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from parex_tui.tasks.model import Feature
+
 from . import statedir
 from .attempt import Attempt
+from .birth import Birth, birth_of, read_birth, write_birth
 from .records import VERSION, Decision, FileFact, Launch, decision_from, decision_record, launch_from, launch_record
-from .states import Running, Starting
+from .states import NeverRan, Running, Starting
 
 __all__ = ["Attempt", "Decision", "FeatureLock", "FileFact", "Holder", "Journal", "Launch", "Reservation"]
 
@@ -118,7 +123,37 @@ class Journal:
         self._listings: dict[Path, _Listing] = {}
         self._attempts: dict[Path, Attempt] = {}
         self._tasks: dict[Path, _Task] = {}
-        self._decisions: dict[str, tuple[tuple[int, int], tuple[Decision, ...]]] = {}
+        self._decisions: dict[Path, tuple[tuple[int, int], tuple[Decision, ...]]] = {}
+        self._births: dict[str, Birth] = {}
+        self._places: dict[str, Path] = {}
+
+    def know(self, feature: Feature) -> None:
+        """Tell which feature a key means now: one that was made anew is another one, with no attempts yet.
+
+        Whoever looks at features calls it before asking for attempts. It creates nothing; cheap when nothing changed.
+        """
+        birth = birth_of(feature)
+        with self._guard:
+            if birth is None or self._births.get(feature.key) == birth:
+                return
+            place = self._place_of(feature.key, birth)
+            if place is not None:
+                self._births[feature.key], self._places[feature.key] = birth, place
+
+    def _place_of(self, key: str, birth: Birth) -> Path | None:
+        """The state folder of that feature. None while an attempt of the one before it is not settled yet."""
+        base = place = self.dir / "features" / statedir.safe_name(key)
+        number = 1
+        while (owner := read_birth(place)) is not None and owner.is_other(birth):
+            settled = (one.applied() or isinstance(one.state(), NeverRan) for one in self._all_of(place))
+            if not all(settled):
+                return None
+            number += 1
+            place = base.with_name(f"{base.name}~{number}")
+        return place
+
+    def _all_of(self, folder: Path) -> tuple[Attempt, ...]:
+        return tuple(one for attempts in self._of_feature(folder).values() for one in attempts)
 
     # --- new attempts ---
 
@@ -128,7 +163,7 @@ class Journal:
         A reservation that is never committed is no attempt, and its number is not used again. Raises StateError, and
         OSError where the disk is full or read-only.
         """
-        folder = self._made(self._feature_dir(feature_key) / statedir.safe_name(seq))
+        folder = self._made_for(feature_key, self._feature_dir(feature_key) / statedir.safe_name(seq))
         number = max((int(name) for name in _numbered(folder)), default=0)
         while True:
             number += 1
@@ -186,12 +221,7 @@ class Journal:
         """The attempts of the whole project whose keeper is alive."""
         with self._guard:
             features = self.dir / "features"
-            found = [
-                attempt
-                for feature in self._folders(features)
-                for attempts in self._of_feature(feature).values()
-                for attempt in attempts
-            ]
+            found = [attempt for feature in self._folders(features) for attempt in self._all_of(feature)]
         return tuple(attempt for attempt in found if isinstance(attempt.state(), Starting | Running))
 
     # --- one engine per feature ---
@@ -235,21 +265,30 @@ class Journal:
             return ()
         signature = (found.st_mtime_ns, found.st_size)
         with self._guard:
-            known = self._decisions.get(feature_key)
+            known = self._decisions.get(path)
             if known is None or known[0] != signature:
                 decided = tuple(decision_from(record) for record in statedir.read_lines(path))
-                known = self._decisions[feature_key] = (signature, decided)
+                known = self._decisions[path] = (signature, decided)
             return known[1]
 
     def record_decision(self, feature_key: str, decision: Decision) -> None:
         """Add a decision, on disk when this returns. Raises StateError and OSError."""
-        folder = self._made(self._feature_dir(feature_key))
+        folder = self._made_for(feature_key, self._feature_dir(feature_key))
         statedir.append_line(folder / "decisions.jsonl", decision_record(decision))
 
     # --- folders ---
 
     def _feature_dir(self, feature_key: str) -> Path:
-        return self.dir / "features" / statedir.safe_name(feature_key)
+        return self._places.get(feature_key) or self.dir / "features" / statedir.safe_name(feature_key)
+
+    def _made_for(self, feature_key: str, folder: Path) -> Path:
+        """`folder` of that feature, made where it is missing, and signed with the feature that it belongs to."""
+        self._made(folder)
+        birth = self._births.get(feature_key)
+        place = self._feature_dir(feature_key)
+        if birth is not None and read_birth(place) != birth:
+            write_birth(place, birth)
+        return folder
 
     def _made(self, folder: Path) -> Path:
         """`folder`, which lies below the project's, with every folder above it."""

@@ -72,6 +72,7 @@ class Surveyor:
 
     def survey(self, feature: Feature) -> Standing:
         """Where a feature stands now."""
+        self._journal.know(feature)
         attempts = {
             seq: tuple(view_of(attempt) for attempt in found)
             for seq, found in self._journal.feature_attempts(feature.key).items()

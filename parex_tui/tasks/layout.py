@@ -109,9 +109,11 @@ def _named(here: Path) -> Location:
     if not here.is_dir():
         fault = "is not a folder" if _exists(here) else "does not exist"
         raise NotFoundError(f"{_show(here)} {fault}: name a project, a tasks folder or a feature folder")
-    if has_task_file(here) or _is_tasks_folder(here):
+    if has_task_file(here):
         return Location(_root_above(here), (here,))
     found = _tasks_dirs(here)
+    if not (found and _is_root(here)) and _is_tasks_folder(here):
+        return Location(_root_above(here), (here,))
     if found or _is_root(here):
         return _with_usual(here, found)
     raise NotFoundError(f"no tasks in {_show(here)}: name a project, a tasks folder or a feature folder")

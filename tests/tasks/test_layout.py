@@ -134,6 +134,15 @@ def test_a_named_tasks_folder_without_any_mark_has_its_project_as_root(tmp_path:
         assert locate(tmp_path / named, explicit=True).root == tmp_path
 
 
+def test_a_project_stays_one_though_a_feature_lies_directly_in_it(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    for folder in (tmp_path / "spec", tmp_path / ".tmp/tasks/auth"):
+        folder.mkdir(parents=True)
+        (folder / "task.json").write_text("{}")
+    found = locate(tmp_path, explicit=True)
+    assert (found.root, found.tasks_dirs) == (tmp_path, (tmp_path / ".tmp/tasks",))
+
+
 def test_an_empty_tasks_folder_can_be_named(tmp_path: Path) -> None:
     (tmp_path / ".tmp/tasks").mkdir(parents=True)
     assert locate(tmp_path / ".tmp/tasks", explicit=True) == Location(tmp_path, (tmp_path / ".tmp/tasks",))
