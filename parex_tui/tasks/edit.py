@@ -2,69 +2,70 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
-import os
+import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from .document import InvalidError, parse
-from .drafts import FEATURE_STATUSES
-from .files import UnreadableError, check_regular, read, read_all, unreadable
-from .layout import TASK_JSON, is_task_file, task_number
+from .editor import (
+    PATIENCE,
+    ChangedError,
+    Decide,
+    Edit,
+    EditError,
+    Editor,
+    Made,
+    NoSpaceError,
+    fields_plan,
+    not_told,
+    refused,
+    shown,
+)
+from .files import UnreadableError, read, unreadable
+from .layout import TASK_JSON, task_number
 from .model import JsonValue, Status, Task
-from .overwrite import Written, replace_content
-from .patch import PatchError, patched, same_value
+from .patch import ABSENT, Absent, Value, same_value
 from .text import clean
+
+__all__ = [
+    "SUMMARY_LIMIT",
+    "ChangedError",
+    "Edit",
+    "EditError",
+    "FieldChange",
+    "Made",
+    "NoSpaceError",
+    "block_task",
+    "complete_task",
+    "count_completed",
+    "cut_summary",
+    "decide_fields",
+    "field_changes",
+    "replace_file",
+    "reset_task",
+    "set_fields",
+    "start_task",
+    "sync_feature",
+    "take_back",
+    "timestamp",
+    "value_text",
+]
 
 SUMMARY_LIMIT: Final = 200
 """Characters of a completion summary, counted as the reference tool does, which refuses more."""
 
-_PATIENCE: Final = 2.0  # seconds for another writer to finish
-_LEASE_PATIENCE: Final = 0.25  # seconds for others to close the file, before we write while they have it open
-_PAUSE: Final = 0.005
-
-
-class EditError(Exception):
-    """The file was not changed: one line with the file, why, and what to do."""
-
-
-class ChangedError(EditError):
-    """The file is not the one that the change was meant for: somebody else changed it."""
-
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """A change that was made. `content` and `result` are the file's bytes before and after it.
+class FieldChange:
+    """One field's value before and after; ABSENT where it was not there."""
 
-    `old` and `new` hold the values of the fields in `changed`; a field that was not there is missing in `old`. A change
-    of the file as a whole has no fields.
-    """
-
-    path: Path
-    content: bytes = b""
-    result: bytes = b""
-    changed: tuple[str, ...] = ()
-    old: Mapping[str, JsonValue] = field(default_factory=dict)
-    new: Mapping[str, JsonValue] = field(default_factory=dict)
-
-    @property
-    def before(self) -> str:
-        """The SHA-256 of the file before, hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
-
-    @property
-    def after(self) -> str:
-        """The SHA-256 of the file afterwards; the one before where nothing had to change."""
-        return hashlib.sha256(self.result).hexdigest()
-
-
-_Changes = Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue]]
+    old: Value
+    new: Value
 
 
 def set_fields(
@@ -73,67 +74,173 @@ def set_fields(
     *,
     root: Path,
     expected_digest: str | None = None,
+    made: Made = not_told,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Edit:
     """Set fields of a task file below `root`, changing no other byte of it.
 
     With `expected_digest` only if the file still has that SHA-256. A file that another program is writing just now is
-    waited for, up to two seconds. `clock` and `sleep` are in seconds.
+    waited for, up to two seconds. `clock` and `sleep` are in seconds. `made` hears of the edit while no other parex can
+    change the file.
 
     Raises:
         ChangedError: the file is not the expected one.
+        NoSpaceError: the disk is full.
         EditError: not a task file below the root, not valid JSON, a field stated twice, a status that the format does
             not know, or the system refuses. The file is as it was.
     """
-    return _Editor(path, root, lambda values: changes, expected_digest, clock, sleep).run()
+    plan = fields_plan(path, lambda values, data: changes)
+    return Editor(path, root, plan, expected_digest=expected_digest, made=made, clock=clock, sleep=sleep).run()
 
 
-def start_task(task: Task, agent_id: str, now: float, *, root: Path, expected_digest: str | None = None) -> Edit:
+def decide_fields(path: Path, decide: Decide, *, root: Path, made: Made, patience: float = PATIENCE) -> Edit:
+    """As `set_fields` with values that are decided from those in the file, as often as it changes under our hands.
+
+    Any status may be set, and `ABSENT` takes a field out. `patience`: seconds for other writers.
+    """
+    return Editor(path, root, fields_plan(path, decide, any_status=True), made=made, patience=patience).run()
+
+
+def start_task(
+    task: Task, agent_id: str, now: float, *, root: Path, expected_digest: str | None = None, made: Made = not_told
+) -> Edit:
     """`in_progress` by `agent_id` since `now` (seconds since the epoch). Raises as `set_fields`."""
 
-    def changes(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-        wanted: dict[str, JsonValue] = {
+    def decide(values: Mapping[str, JsonValue], data: bytes) -> Mapping[str, Value]:
+        wanted: dict[str, Value] = {
             "status": Status.IN_PROGRESS.value,
             "agent_id": agent_id,
             "started_at": timestamp(now),
         }
         return wanted | _cleared(values, "completed_at")
 
-    return _Editor(task.path, root, changes, expected_digest).run()
+    return _edit(task.path, root, decide, expected_digest, made)
 
 
-def complete_task(task: Task, summary: str, now: float, *, root: Path, expected_digest: str | None = None) -> Edit:
+def complete_task(
+    task: Task, summary: str, now: float, *, root: Path, expected_digest: str | None = None, made: Made = not_told
+) -> Edit:
     """`completed` at `now` (seconds since the epoch), with a summary that is cut to the format's length.
 
     Raises as `set_fields`.
     """
-    changes: dict[str, JsonValue] = {
+    changes: dict[str, Value] = {
         "status": Status.COMPLETED.value,
         "completed_at": timestamp(now),
         "completion_summary": cut_summary(summary),
     }
-    return _Editor(task.path, root, lambda values: changes, expected_digest).run()
+    return _edit(task.path, root, lambda values, data: changes, expected_digest, made)
 
 
-def block_task(task: Task, *, root: Path, expected_digest: str | None = None) -> Edit:
+def block_task(task: Task, *, root: Path, expected_digest: str | None = None, made: Made = not_told) -> Edit:
     """`blocked`, and no time of completion. Raises as `set_fields`."""
-    return _set_open_status(task, Status.BLOCKED, root, expected_digest)
+    return _set_open_status(task, Status.BLOCKED, root, expected_digest, made)
 
 
-def reset_task(task: Task, *, root: Path, expected_digest: str | None = None) -> Edit:
+def reset_task(task: Task, *, root: Path, expected_digest: str | None = None, made: Made = not_told) -> Edit:
     """`pending`, and no time of completion. Raises as `set_fields`."""
-    return _set_open_status(task, Status.PENDING, root, expected_digest)
+    return _set_open_status(task, Status.PENDING, root, expected_digest, made)
 
 
-def _set_open_status(task: Task, status: Status, root: Path, expected_digest: str | None) -> Edit:
-    def changes(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-        return {"status": status.value} | _cleared(values, "completed_at")
+def _set_open_status(task: Task, status: Status, root: Path, expected_digest: str | None, made: Made) -> Edit:
+    def decide(values: Mapping[str, JsonValue], data: bytes) -> Mapping[str, Value]:
+        wanted: dict[str, Value] = {"status": status.value}
+        return wanted | _cleared(values, "completed_at")
 
-    return _Editor(task.path, root, changes, expected_digest).run()
+    return _edit(task.path, root, decide, expected_digest, made)
 
 
-def sync_feature(feature_path: Path, root: Path, now: float) -> Edit | None:
+def _edit(path: Path, root: Path, decide: Decide, expected_digest: str | None, made: Made) -> Edit:
+    return Editor(path, root, fields_plan(path, decide), expected_digest=expected_digest, made=made).run()
+
+
+def replace_file(path: Path, before: bytes, after: bytes, *, root: Path, made: Made = not_told) -> Edit:
+    """Put `after` in the place of a task file's content, which must still be `before`.
+
+    Raises as `set_fields`; also where `after` is no JSON object.
+    """
+    try:
+        if not isinstance(parse(after).value, dict):
+            raise refused(path, "the new content holds no task object; the file is as it was")
+    except InvalidError as error:
+        reason = f"the new content is not valid JSON in line {error.line}, column {error.column}: {error.message}"
+        raise refused(path, f"{reason}; the file is as it was") from None
+
+    def plan(data: bytes) -> Edit:
+        changes = field_changes(data, after)
+        return _whole(path, data, after, changes)
+
+    return Editor(path, root, plan, expected_digest=hashlib.sha256(before).hexdigest(), made=made).run()
+
+
+def take_back(
+    path: Path,
+    changes: Mapping[str, FieldChange],
+    *,
+    after: str,
+    content: bytes | None,
+    root: Path,
+    made: Made = not_told,
+) -> Edit:
+    """Take a change of a file back.
+
+    While the file is what the change made of it (its SHA-256 is `after`), `content`, the bytes before it, are put back;
+    else, or where they are not known any more, the fields take their old values, if all of them still have the new.
+
+    Raises:
+        ChangedError: somebody changed one of the fields since, with both values.
+        EditError: as `set_fields`.
+    """
+
+    def decide(values: Mapping[str, JsonValue], data: bytes) -> Mapping[str, Value]:
+        for key, change in changes.items():
+            now: Value = values.get(key, ABSENT)
+            if not same_value(now, change.new):
+                reason = f"was set to {value_text(change.new)}, and is {value_text(now)} by now: somebody changed it"
+                raise ChangedError(f"{shown(path)}: {clean(key, 60)} {reason}")
+        return {key: change.old for key, change in changes.items()}
+
+    fields = fields_plan(path, decide, any_status=True)
+
+    def plan(data: bytes) -> Edit:
+        if content is None or hashlib.sha256(data).hexdigest() != after:
+            if not changes:
+                raise ChangedError(f"{shown(path)}: somebody changed the file since")
+            return fields(data)
+        return _whole(path, data, content, {key: FieldChange(one.new, one.old) for key, one in changes.items()})
+
+    return Editor(path, root, plan, made=made).run()
+
+
+def value_text(value: Value) -> str:
+    """A value for a message: JSON, clean, one line, not long; `nothing` where there is none."""
+    return "nothing" if isinstance(value, Absent) else clean(json.dumps(value, ensure_ascii=False), 80)
+
+
+def field_changes(before: bytes, after: bytes) -> dict[str, FieldChange]:
+    """What differs between the fields of two contents; nothing where one of them is no JSON object."""
+    try:
+        old, new = parse(before).value, parse(after).value
+    except InvalidError:
+        return {}
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return {}
+    found: dict[str, FieldChange] = {}
+    for key in (*old, *(key for key in new if key not in old)):
+        change = FieldChange(old.get(key, ABSENT), new.get(key, ABSENT))
+        if not same_value(change.old, change.new):
+            found[key] = change
+    return found
+
+
+def _whole(path: Path, data: bytes, result: bytes, changes: Mapping[str, FieldChange]) -> Edit:
+    old = {key: value for key, change in changes.items() if not isinstance(value := change.old, Absent)}
+    new = {key: value for key, change in changes.items() if not isinstance(value := change.new, Absent)}
+    return Edit(path, data, result, tuple(changes), old, new)
+
+
+def sync_feature(feature_path: Path, root: Path, now: float, *, made: Made = not_told) -> Edit | None:
     """Bring task.json in line with the task files, read fresh from disk: `completed_count`, and the status.
 
     Every task completed: `completed` with `completed_at` (`now`, seconds since the epoch). Not any more: back to
@@ -146,9 +253,9 @@ def sync_feature(feature_path: Path, root: Path, now: float) -> Edit | None:
     if not path.exists() and not path.is_symlink():
         return None
 
-    def changes(values: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-        completed, total = _count(feature_path)
-        wanted: dict[str, JsonValue] = {"completed_count": completed}
+    def decide(values: Mapping[str, JsonValue], data: bytes) -> Mapping[str, Value]:
+        completed, total = count_completed(feature_path)
+        wanted: dict[str, Value] = {"completed_count": completed}
         status = values.get("status")
         if total > 0 and completed == total:
             if status not in ("completed", "archived"):
@@ -160,16 +267,16 @@ def sync_feature(feature_path: Path, root: Path, now: float) -> Edit | None:
             wanted |= _cleared(values, "completed_at")
         return wanted
 
-    return _Editor(path, root, changes).run()
+    return _edit(path, root, decide, None, made)
 
 
-def _count(feature_path: Path) -> tuple[int, int]:
+def count_completed(feature_path: Path) -> tuple[int, int]:
     """How many subtask files say completed, and how many there are; one that is not valid JSON says nothing."""
     completed = total = 0
     try:
         paths = [path for path in feature_path.iterdir() if task_number(path.name) is not None]
     except OSError as error:
-        raise EditError(f"{_shown(feature_path)}: {unreadable(error)}") from None
+        raise EditError(f"{shown(feature_path)}: {unreadable(error)}") from None
     for path in paths:
         total += 1
         try:
@@ -180,7 +287,7 @@ def _count(feature_path: Path) -> tuple[int, int]:
     return completed, total
 
 
-def _cleared(values: Mapping[str, JsonValue], key: str) -> dict[str, JsonValue]:
+def _cleared(values: Mapping[str, JsonValue], key: str) -> dict[str, Value]:
     return {} if values.get(key) is None else {key: None}
 
 
@@ -202,148 +309,3 @@ def cut_summary(summary: str) -> str:
 
 def _units(text: str) -> int:
     return len(text) + sum(1 for char in text if ord(char) > 0xFFFF)
-
-
-def _shown(path: Path) -> str:
-    return clean(str(path))
-
-
-class _Busy(Exception):  # noqa: N818 - says "try again", and never leaves this file
-    """Not now: `reason` is what to say if it stays so."""
-
-    def __init__(self, reason: str, *, still: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.still = still  # nobody has touched the file for so long that waiting is no use
-
-
-class _Editor:
-    """One edit: tried until it is made, refused for good, or out of time."""
-
-    def __init__(
-        self,
-        path: Path,
-        root: Path,
-        changes: _Changes,
-        expected_digest: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._path = path
-        self._root = root
-        self._changes = changes
-        self._expected = expected_digest
-        self._clock = clock
-        self._sleep = sleep
-        self._lease_deadline = 0.0
-
-    def run(self) -> Edit:
-        """Make the change. Raises EditError."""
-        if not is_task_file(self._path.name):
-            raise self._refused("not a task file: parex changes task.json and subtask_NN.json only")
-        started = self._clock()
-        self._lease_deadline = started + _LEASE_PATIENCE
-        while True:
-            try:
-                return self._once()
-            except _Busy as busy:
-                if busy.still or self._clock() - started >= _PATIENCE:
-                    raise self._refused(busy.reason) from None
-            self._sleep(_PAUSE)
-
-    def _refused(self, reason: str) -> EditError:
-        return EditError(f"{_shown(self._path)}: {clean(reason)}")
-
-    def _once(self) -> Edit:
-        real = self._real_path()
-        try:
-            descriptor = os.open(real, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY)
-        except BlockingIOError:
-            raise _Busy("another program holds the file; try again when it is done") from None
-        except (OSError, ValueError) as error:
-            raise self._system(error) from None
-        try:
-            return self._edit(descriptor, real)
-        except UnreadableError as error:
-            raise self._refused(f"{error}; {error.remedy}" if error.remedy else str(error)) from None
-        except OSError as error:
-            raise self._system(error) from None
-        finally:
-            os.close(descriptor)
-
-    def _real_path(self) -> str:
-        """The file behind all links; it must lie below the root."""
-        real = os.path.realpath(self._path)
-        base = os.path.realpath(self._root)
-        if os.path.commonpath((real, base)) != base:
-            raise self._refused(f"it leads to {real}, outside the project: parex writes nothing there")
-        return real
-
-    def _system(self, error: OSError | ValueError) -> EditError:
-        match getattr(error, "errno", None):
-            case errno.ENOENT | errno.ENOTDIR:
-                return self._refused("the file is gone; look where it was moved to")
-            case errno.ENOSPC | errno.EDQUOT:
-                return self._refused("no space left on the disk; the file is as it was; make room and try again")
-            case errno.ENXIO | errno.EISDIR | errno.ELOOP:
-                return self._refused("not a regular file; parex does not write to it")
-            case _:
-                reason = getattr(error, "strerror", None) or str(error)
-                return self._refused(f"cannot be written: {reason}; check its owner and permissions")
-
-    def _edit(self, descriptor: int, real: str) -> Edit:
-        info = os.fstat(descriptor)
-        check_regular(info)
-        self._check_place(descriptor, real)
-        _exclude_other_parex(descriptor)
-        data = read_all(descriptor, info.st_size)
-        digest = hashlib.sha256(data).hexdigest()
-        if self._expected is not None and digest != self._expected:
-            raise ChangedError(f"{_shown(self._path)}: changed by another program since it was read; look again first")
-        try:
-            document = parse(data)
-        except InvalidError as error:
-            still = time.time() - max(info.st_mtime, info.st_ctime) > _PATIENCE
-            reason = f"not valid JSON in line {error.line}, column {error.column}: {error.message}; repair it first"
-            raise _Busy(reason, still=still) from None
-        values = document.value
-        if not isinstance(values, dict):
-            raise self._refused("it holds no task object; repair it first")
-        changes = self._changes(values)
-        self._check_status(changes)
-        try:
-            new = patched(data, document.root, changes)
-        except PatchError as error:
-            raise self._refused(str(error)) from None
-        if new != data:
-            need_lease = self._clock() < self._lease_deadline
-            if replace_content(descriptor, real, data, new, need_lease=need_lease) is not Written.DONE:
-                raise _Busy("other programs keep writing to it; try again when they are done")
-        changed = tuple(key for key in changes if key not in values or not same_value(values[key], changes[key]))
-        old = {key: values[key] for key in changed if key in values}
-        return Edit(self._path, data, new, changed, old, {key: changes[key] for key in changed})
-
-    def _check_place(self, descriptor: int, real: str) -> None:
-        """The open file is the one that was checked: no folder on the way turned into a link meanwhile."""
-        try:
-            opened = str(Path(f"/proc/self/fd/{descriptor}").readlink())
-        except OSError:
-            return  # no such folder on this system
-        if opened != real:
-            raise _Busy("the file is being replaced all the time; try again later")
-
-    def _check_status(self, changes: Mapping[str, JsonValue]) -> None:
-        known = FEATURE_STATUSES if self._path.name == TASK_JSON else tuple(status.value for status in Status)
-        if "status" in changes and changes["status"] not in known:
-            raise self._refused(f"the format knows no status “{changes['status']}”; it knows {', '.join(known)}")
-
-
-def _exclude_other_parex(descriptor: int) -> None:
-    """One parex at a time, for file systems without leases; also waits for whoever else locks the file."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _Busy("another program holds a lock on the file; try again when it is done") from None
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
-            raise

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from .model import JsonValue
-from .scan import InvalidError, Member, Node, place, scan
+from .scan import BOM, InvalidError, Member, Node, place, scan
 
 _ESCAPED: Final = re.compile(rb"\\u(?:00[89a-fA-F]|0[1-9a-fA-F]|[1-9a-fA-F])")
+
+
+class Absent(Enum):
+    """What a field that is not there has in the place of a value."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+
+Value = JsonValue | Absent
+"""A field's value, or that it has none: as a new value it takes the field out."""
 
 
 class PatchError(Exception):
@@ -60,31 +73,64 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def same_value(left: JsonValue, right: JsonValue) -> bool:
+def same_value(left: Value, right: Value) -> bool:
     """Whether both are the same JSON value; `1`, `1.0` and `true` are three."""
-    return left is right or json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+    if left is right:
+        return True
+    if isinstance(left, Absent) or isinstance(right, Absent):
+        return False
+    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
-def patched(data: bytes, root: Node, changes: Mapping[str, JsonValue]) -> bytes:
+def patched(data: bytes, root: Node, changes: Mapping[str, Value]) -> bytes:
     """`data` with the fields of its outermost object set to new values; `root` is its scan.
 
     Only the bytes of values that differ change. A field that is not there is written after `status`, or at the end
     where there is none, with the spacing that its neighbours have. A list or object that stood on one line, or is new,
-    is written on one line.
+    is written on one line. `ABSENT` takes a field out, with its comma: what was put in here and is taken out again
+    leaves the bytes of before.
 
     Raises:
         PatchError: a field is stated twice, the document is no object, or a value is not JSON.
     """
     if not isinstance(root.value, dict):
         raise PatchError("it holds no object: repair the file first")
-    style = _style(data, root)
-    spans: list[tuple[int, int, bytes]] = []
-    missing: dict[str, JsonValue] = {}
-    for key, value in changes.items():
+    for key in changes:
         members = root.named(key)
         if len(members) > 1:
             lines = " and ".join(str(place(data, member.start)[0]) for member in members)
             raise PatchError(f"“{key}” is stated twice, in lines {lines}: leave only one, then try again")
+    wanted = {key: value for key, value in changes.items() if not isinstance(value, Absent)}
+    gone = {key for key in changes if key not in wanted and root.named(key)}
+    result = _without(data, root, gone)
+    result = _with(result, scan(result) if gone else root, wanted, _style(data, root))
+    _verify(data, root, result, changes)
+    return result
+
+
+def _without(data: bytes, root: Node, gone: Collection[str]) -> bytes:
+    """`data` without some fields: each goes with what parts it from the field before it, the first from the next."""
+    members = root.members
+    stays = next((index for index, member in enumerate(members) if member.key not in gone), len(members))
+    spans = [
+        (members[index - 1].node.end, members[index].node.end)
+        for index in range(stays + 1, len(members))
+        if members[index].key in gone
+    ]
+    if stays:
+        spans.insert(0, (members[0].start, members[stays].start if stays < len(members) else members[-1].node.end))
+    result = bytearray(data)
+    for start, end in reversed(spans):
+        del result[start:end]
+    return bytes(result)
+
+
+def _with(data: bytes, root: Node, wanted: Mapping[str, JsonValue], style: _Style) -> bytes:
+    """`data` with fields set: new values in the place of the old ones, new fields where they belong."""
+    spans: list[tuple[int, int, bytes]] = []
+    missing: dict[str, JsonValue] = {}
+    for key, value in wanted.items():
+        members = root.named(key)
         if not members:
             missing[key] = value
         elif not same_value(members[0].node.value, value):
@@ -94,7 +140,6 @@ def patched(data: bytes, root: Node, changes: Mapping[str, JsonValue]) -> bytes:
     result = bytearray(data)
     for start, end, new in sorted(spans, reverse=True):
         result[start:end] = new
-    _verify(data, root, bytes(result), changes)
     return bytes(result)
 
 
@@ -110,7 +155,7 @@ def _style(data: bytes, root: Node) -> _Style:
         colon=colon,
         line_end="\r\n" if b"\r\n" in data else "\n",
         indent=indent,
-        ascii_only=data.isascii() and _ESCAPED.search(data) is not None,
+        ascii_only=data.removeprefix(BOM).isascii() and _ESCAPED.search(data) is not None,
     )
 
 
@@ -150,7 +195,7 @@ def _gap(data: bytes, root: Node, at: int, style: _Style) -> bytes:
     return b"," + blanks if blanks else style.comma.encode()
 
 
-def _verify(data: bytes, root: Node, result: bytes, changes: Mapping[str, JsonValue]) -> None:
+def _verify(data: bytes, root: Node, result: bytes, changes: Mapping[str, Value]) -> None:
     """Make sure of the result before a byte of it is written: new values read back, all others are the same bytes."""
     try:
         after = scan(result)
@@ -161,7 +206,10 @@ def _verify(data: bytes, root: Node, result: bytes, changes: Mapping[str, JsonVa
     now = [(member.key, result[member.node.start : member.node.end]) for member in after.members]
     now = [entry for entry in now if entry[0] not in changes]
     taken = all(
-        len(found := after.named(key)) == 1 and same_value(found[0].node.value, value) for key, value in changes.items()
+        not after.named(key)
+        if isinstance(value, Absent)
+        else len(found := after.named(key)) == 1 and same_value(found[0].node.value, value)
+        for key, value in changes.items()
     )
     if kept != now or not taken:
         raise PatchError("the change would touch more than it should; edit the file by hand")

@@ -28,6 +28,8 @@ _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-
 _WORD: Final = re.compile(rb"-?[A-Za-z_][A-Za-z0-9_]*+")
 _WORDS: Final[dict[bytes, JsonValue]] = {b"true": True, b"false": False, b"null": None}
 _ODD_WORDS: Final = {b"NaN": float("nan"), b"Infinity": float("inf"), b"-Infinity": float("-inf")}
+_OTHER_ENCODING: Final = re.compile(rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff|\{\x00|\x00{1,3}\{")  # marked or not
+_CONFLICT: Final = re.compile(rb"(?m)^(?:<{7}|={7}|>{7}|\|{7})")
 _INT_DIGITS: Final = 4000  # the interpreter refuses to turn more than 4300 digits into an int
 
 
@@ -107,7 +109,7 @@ def scan(data: bytes) -> Node:
 
 def _check_encoding(data: bytes) -> None:
     remedy = "save the file as UTF-8"
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:4] in (b"\x00\x00\xfe\xff", b"{\x00\n\x00", b"{\x00\r\x00"):
+    if _OTHER_ENCODING.match(data):
         raise InvalidError("json.encoding", "the file is UTF-16 or UTF-32, not UTF-8", data, 0, remedy)
     try:
         data.decode("utf-8")
@@ -314,6 +316,9 @@ class _Scanner:
         self.at = match.end() if match else self.at
 
     def _fault(self, message: str, remedy: str = "correct the file at this place") -> InvalidError:
+        if _CONFLICT.match(self.data, self.at):
+            message = "the mark of a git merge that was not finished"
+            remedy = "keep one of the two sides and remove the lines with <<<<<<<, ======= and >>>>>>>"
         return InvalidError("json.invalid", message, self.data, self.at, remedy)
 
 

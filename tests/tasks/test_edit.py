@@ -23,10 +23,12 @@ from hypothesis import strategies as st
 from parex_tui.tasks.document import BOM, parse
 from parex_tui.tasks.edit import (
     ChangedError,
+    Edit,
     EditError,
     block_task,
     complete_task,
     cut_summary,
+    replace_file,
     reset_task,
     set_fields,
     start_task,
@@ -35,7 +37,7 @@ from parex_tui.tasks.edit import (
 )
 from parex_tui.tasks.layout import locate
 from parex_tui.tasks.model import JsonValue, Status, Task
-from parex_tui.tasks.patch import patched
+from parex_tui.tasks.patch import ABSENT, patched
 from parex_tui.tasks.reader import read_project
 from parex_tui.tasks.scan import Node, scan
 
@@ -368,7 +370,7 @@ def test_a_change_between_reading_and_writing_is_not_lost(
                 path.with_name("x").rename(path)
         return patched(data, root, changes)
 
-    monkeypatch.setattr("parex_tui.tasks.edit.patched", late)
+    monkeypatch.setattr("parex_tui.tasks.editor.patched", late)
     set_fields(path, {"status": "blocked"}, root=path.parent)
     assert json.loads(path.read_text()) == {**theirs, "status": "blocked"}
 
@@ -408,6 +410,7 @@ def test_readers_never_see_a_broken_file(path: Path) -> None:
                 json.loads(data)
             except ValueError:
                 broken.append(data)
+            time.sleep(0.001)  # who never closes the file for half a second may see a torn write: there is no lease
 
     reader = threading.Thread(target=look)
     reader.start()
@@ -662,3 +665,58 @@ def test_a_feature_without_task_json_is_left_without(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     assert sync_feature(folder, tmp_path, NOON) is None
     assert not folder.exists()
+
+
+# --- taking out and taking back -----------------------------------------------------------------------------------
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    documents(),
+    st.dictionaries(st.sampled_from(["new", "other", "ünïque"]), VALUES, min_size=1, max_size=3),
+    st.permutations(["new", "other", "ünïque"]),
+)
+def test_what_is_put_in_and_taken_out_again_leaves_the_same_bytes(
+    data: bytes, added: dict[str, JsonValue], order: list[str]
+) -> None:
+    more = patched(data, scan(data), added)
+    assert patched(more, scan(more), dict.fromkeys(added, ABSENT)) == data
+    for key in order:
+        more = patched(more, scan(more), {key: ABSENT})
+    assert more == data
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents(), st.sets(st.sampled_from(KEYS)))
+def test_any_field_can_be_taken_out_of_any_file(data: bytes, gone: set[str]) -> None:
+    before = scan(data)
+    assert isinstance(before.value, dict)
+    left = patched(data, before, dict.fromkeys(gone, ABSENT))
+    assert scan(left).value == {key: value for key, value in before.value.items() if key not in gone}
+
+
+def test_a_whole_content_is_put_in_only_where_it_is_a_task_and_nobody_was_faster(path: Path) -> None:
+    before = b'{"status": "pending"}'
+    path.write_bytes(before)
+    for content, message in ((b'{"status": ', "line 1"), (b"[1]", "no task object")):
+        with pytest.raises(EditError, match=message):
+            replace_file(path, before, content, root=path.parent)
+    edit = replace_file(path, before, b'{"status": "blocked", "x": 1}', root=path.parent)
+    assert (edit.old, edit.new) == ({"status": "pending"}, {"status": "blocked", "x": 1})
+    with pytest.raises(ChangedError):
+        replace_file(path, before, b"{}", root=path.parent)
+    assert path.read_bytes() == b'{"status": "blocked", "x": 1}'
+
+
+def test_an_edit_is_told_while_the_file_is_locked(path: Path) -> None:
+    path.write_bytes(b'{"status": "pending"}')
+    told: list[bytes] = []
+
+    def made(edit: Edit) -> None:
+        with path.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        told.append(path.read_bytes())
+        assert edit.result == told[-1]
+
+    set_fields(path, {"status": "blocked"}, root=path.parent, made=made)
+    assert told == [b'{"status": "blocked"}']
