@@ -271,9 +271,6 @@ def _apply(settings: Settings, source: _Source) -> Settings:
             if source.project and _loosens(settings, key, values[key]):
                 del values[key]
                 warnings.append(f"{_show(source.path)}: {key} is ignored: a project may only be stricter here")
-    if source.project and values.get("slots", 1) > SLOTS_USUAL:
-        warnings.append(f"{_show(source.path)}: slots is taken as {SLOTS_USUAL}: a project may not ask for more")
-        values["slots"] = SLOTS_USUAL
     return replace(settings, warnings=tuple(warnings), **values)
 
 
@@ -284,8 +281,10 @@ def _loosens(settings: Settings, key: str, value: Any) -> bool:
             return (value or math.inf) > (settings.wall_limit or math.inf)
         case "unknown_writes":
             return bool(value == "trust" and settings.unknown_writes != "trust")
-        case "context_file_kib" | "context_total_kib":
+        case "context_file_kib" | "context_total_kib" | "slots":
             return bool(value > getattr(settings, key))
+        case "stale_after":  # sooner stale is sooner started again, though somebody may still work on it
+            return bool(value < settings.stale_after)
     return False
 
 

@@ -72,9 +72,9 @@ def test_the_project_comes_after_the_user_and_the_environment_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_user("slots = 2\nstale_after = 60")
-    write_project(tmp_path, "slots = 3\nquiet_after = 10")
+    write_project(tmp_path, "slots = 1\nquiet_after = 10")
     found = load_settings(tmp_path)
-    assert (found.slots, found.stale_after, found.quiet_after) == (3, 60.0, 10.0)
+    assert (found.slots, found.stale_after, found.quiet_after) == (1, 60.0, 10.0)
     monkeypatch.setenv("PAREX_SLOTS", "5")
     monkeypatch.setenv("PAREX_DRIVER", "mine")
     found = load_settings(tmp_path)
@@ -99,10 +99,13 @@ def test_a_project_can_name_no_command_and_spend_nothing(tmp_path: Path) -> None
 
 
 def test_a_project_may_only_tighten_limits(tmp_path: Path) -> None:
-    write_project(tmp_path, 'wall_limit = 0\nunknown_writes = "trust"\ncontext_total_kib = 8000\nslots = 50')
+    write_project(
+        tmp_path, 'wall_limit = 0\nunknown_writes = "trust"\ncontext_total_kib = 8000\nslots = 5\nstale_after = 1'
+    )
     found = load_settings(tmp_path)
-    assert (found.wall_limit, found.unknown_writes, found.context_total_kib, found.slots) == (240.0, "alone", 768, 8)
-    assert len(found.warnings) == 4
+    assert (found.wall_limit, found.unknown_writes, found.context_total_kib) == (240.0, "alone", 768)
+    assert (found.slots, found.stale_after) == (4, 900.0), "more at once costs more; sooner stale starts again sooner"
+    assert len(found.warnings) == 5
     write_project(tmp_path, 'wall_limit = 5\nunknown_writes = "alone"\ncontext_total_kib = 10')
     found = load_settings(tmp_path)
     assert (found.wall_limit, found.context_total_kib, found.warnings) == (5.0, 10, ())

@@ -190,7 +190,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 def _read(anchor: int, root: Path, path: str, limit: int) -> bytes:
     try:
-        descriptor = _open(anchor, path)
+        descriptor = open_beneath(anchor, path)
     except OSError as error:
         raise _RefusedError(_words(error, path)) from error
     try:
@@ -214,14 +214,18 @@ def _read(anchor: int, root: Path, path: str, limit: int) -> bytes:
         os.close(descriptor)
 
 
-def _open(anchor: int, path: str) -> int:
+def open_beneath(anchor: int, path: str, flags: int = _FLAGS) -> int:
+    """Open a path relative to the folder that `anchor` holds open; never anything outside of it. Raises OSError.
+
+    `path` has no `..` and no empty part. Reads without blocking unless `flags` say otherwise; creates nothing.
+    """
     walk = _kernel_walk()
     if walk is not None:
-        return walk(anchor, path)
-    return _open_componentwise(anchor, path)
+        return walk(anchor, path, flags)
+    return _open_componentwise(anchor, path, flags)
 
 
-def _open_componentwise(anchor: int, path: str) -> int:
+def _open_componentwise(anchor: int, path: str, flags: int) -> int:
     """Open one component after another, following no link at all."""
     *folders, name = path.split("/")
     held = os.dup(anchor)
@@ -230,7 +234,7 @@ def _open_componentwise(anchor: int, path: str) -> int:
             inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=held)
             os.close(held)
             held = inner
-        return os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=held)
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=held)
     finally:
         os.close(held)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,11 +26,13 @@ from parex_tui.tasks.watch import Watcher
 
 from .activity import Follower
 from .attempts import Attempt, Journal
+from .clerk import Clerk
+from .desk import Desk
 from .engine import Engine
 from .judging import Judge
 from .limits import Limits
 from .notices import AgentDid, Notice
-from .snapshot import Activity, Command, Do, EngineState, FeatureView, Snapshot
+from .snapshot import ABOUT_FILES, Activity, Answer, Command, Do, EngineState, FeatureView, Snapshot
 from .starting import Starter
 from .statedir import StateError
 from .states import NeverRan, Running, Starting, TaskElsewhere, Verdict
@@ -59,6 +62,7 @@ class Setup:
     judge: Judge
     parser_for: Callable[[str], Parser]
     clock: Callable[[], float]
+    desk: Desk
 
 
 class Conductor:
@@ -79,12 +83,16 @@ class Conductor:
         self._tell = tell
         self._reader = Reader(setup.location)
         self._surveyor = Surveyor(setup.location.root, setup.journal, setup.limits, setup.clock)
+        self._clerk = Clerk(setup.location, setup.desk, setup.journal)
+        self._answer: Answer | None = None
         self._engines: dict[str, Engine] = {}
         self._followers: dict[Path, Follower] = {}
         self._standings: dict[str, tuple[object, Standing]] = {}
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
         self._wake = threading.Event()
+        self._changed = threading.Event()
+        self._scanned = time.monotonic()
         self._closing = threading.Event()
         self._worker: ThreadPoolExecutor | None = None
         self._watcher: Watcher | None = None
@@ -99,8 +107,8 @@ class Conductor:
         return self._snapshot
 
     def send(self, command: Command) -> str:
-        """Queue a command for the next pass. Its refusal, if any, comes as the feature's message."""
-        if command.feature not in self._snapshot.features:
+        """Queue a command for the next pass. Its refusal, if any, comes as the feature's message, or as the answer."""
+        if command.feature not in self._snapshot.features and (command.feature or command.do not in ABOUT_FILES):
             return "that feature is not there any more"
         self._commands.put(command)
         self._wake.set()
@@ -113,7 +121,7 @@ class Conductor:
     def start(self) -> None:
         """Begin to watch and to pass, in a thread. The first snapshot is there when this returns."""
         self.tick()
-        self._watcher = Watcher(self._setup.location, self._wake.set)
+        self._watcher = Watcher(self._setup.location, self._heard)
         self._watcher.start()
         self._worker = ThreadPoolExecutor(1, "conductor")
         self._worker.submit(self._loop).add_done_callback(self._loop_ended)
@@ -130,6 +138,11 @@ class Conductor:
             self._watcher = None
         for engine in self._engines.values():
             engine.release()
+
+    def _heard(self) -> None:
+        """Called by the watcher, from its own threads: something below the tasks folders may have changed."""
+        self._changed.set()
+        self._wake.set()
 
     def _loop(self) -> None:
         while not self._closing.is_set():
@@ -166,20 +179,41 @@ class Conductor:
 
     def tick(self) -> None:
         """Read what changed, obey what was asked, let every engine pass, publish."""
-        self._project = self._reader.read()
+        self._read()
         while True:
             try:
                 command = self._commands.get_nowait()
             except queue.Empty:
                 break
             self.obey(command)
+        self._setup.desk.hold()
         features = [one for one in self._project.features if self._only in ("", one.key)]
         views = {view.key: view for feature in features if (view := self._look_after(feature)) is not None}
         self._drop_gone()
         self._publish(views)
 
+    def _read(self) -> None:
+        """Look at all files, or between two scans, while nothing is heard, at those of the features that run here.
+
+        Without a watcher every pass is a scan, but that of one who works on one feature only.
+        """
+        now = time.monotonic()
+        silent = not self._changed.is_set() and (self._watcher is not None or self._only)
+        if silent and not self._reader.is_waiting and 0 <= now - self._scanned < CALM:
+            for key, engine in self._engines.items():
+                if engine.owns:
+                    self._project = self._reader.refresh(key)
+            return
+        self._changed.clear()
+        self._scanned = now
+        self._project = self._reader.read()
+
     def obey(self, command: Command) -> str:
         """Carry out a command now. Returns "" or the refusal in one line."""
+        if command.do in ABOUT_FILES:
+            self._answer = self._clerk.carry_out(command, self._project)
+            self._project = self._reader.read()
+            return "" if self._answer.done else self._answer.text
         orphans = [one for one in self._orphans() if command.do is not Do.STOP]
         if orphans and command.do is Do.STOP_ALL:
             for attempt in orphans:
@@ -205,6 +239,7 @@ class Conductor:
     def _look_after(self, feature: Feature) -> FeatureView | None:
         """A feature's pass. What fails in one never keeps the others waiting: it is told with the feature."""
         try:
+            self._setup.journal.know(feature)
             self._adopt(feature)
             view = self._look(feature)
         except (OSError, StateError, EditError) as error:
@@ -233,7 +268,7 @@ class Conductor:
         return self._engines[key]
 
     def _fresh(self, key: str) -> Feature | None:
-        self._project = self._reader.read()
+        self._project = self._reader.refresh(key)
         return self._project.feature(key)
 
     def _adopt(self, feature: Feature) -> None:
@@ -334,9 +369,11 @@ class Conductor:
     def _publish(self, views: dict[str, FeatureView]) -> None:
         old = self._snapshot
         orphans = self._orphans()
-        trouble = _orphaned(orphans) if orphans else ""
+        trouble = _orphaned(orphans) if orphans else self._setup.desk.trouble
+        desk = self._setup.desk
+        files = (desk.conflicts(), desk.undo_text(), self._answer)
         same = old.project is self._project and old.features == views and old.trouble == trouble
-        if same and old.version > 0:
+        if same and files == (old.conflicts, old.undo, old.answer) and old.version > 0:
             return
         kept = {key: old.features[key] if old.features.get(key) == view else view for key, view in views.items()}
         self._snapshot = replace(
@@ -346,6 +383,9 @@ class Conductor:
             now=self._setup.clock(),
             project=self._project,
             features=kept,
+            conflicts=files[0],
+            undo=files[1],
+            answer=files[2],
         )
         self._call_listeners()
 

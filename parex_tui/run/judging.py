@@ -12,10 +12,11 @@ from typing import Final
 
 from parex_tui.agents.driver import Driver, DriverError, Exit, Failure
 from parex_tui.agents.stream import read_all
-from parex_tui.tasks.edit import EditError, block_task, complete_task, start_task, sync_feature
+from parex_tui.tasks.edit import EditError
 from parex_tui.tasks.model import Status, Task
 
 from .attempts import Attempt
+from .desk import ENGINE, PERSON, Desk
 from .evidence import collect
 from .outcome import judge, shorten
 from .states import Exited, Lost, Outcome, Verdict
@@ -27,8 +28,9 @@ ACCEPTED: Final = "Accepted by hand"
 class Judge:
     """Settles the attempts of one project. `driver_for` finds the driver that an attempt was run with."""
 
-    def __init__(self, root: Path, driver_for: Callable[[str], Driver], clock: Callable[[], float]) -> None:
+    def __init__(self, root: Path, driver_for: Callable[[str], Driver], clock: Callable[[], float], desk: Desk) -> None:
         self._root = root
+        self._desk = desk
         self._driver_for = driver_for
         self._clock = clock
 
@@ -89,22 +91,27 @@ class Judge:
         match outcome.verdict:
             case Verdict.VERIFIED:
                 summary = outcome.summary or shorten(outcome.reason)
-                complete_task(task, summary, outcome.judged_at, root=self._root)
+                self._desk.complete(task, summary, by=ENGINE, at=outcome.judged_at)
             case Verdict.FAILED:
                 if task.status is not Status.BLOCKED:
-                    block_task(task, root=self._root)
+                    self._desk.block(task, by=ENGINE)
             case Verdict.NEEDS_REVIEW:
                 # The agent may have marked its task completed itself: claimed is not done.
                 if task.status is not Status.IN_PROGRESS:
-                    start_task(task, task.agent_id or attempt.launch.agent, self._clock(), root=self._root)
+                    self._desk.start(task, task.agent_id or attempt.launch.agent, by=ENGINE)
 
     def accept(self, task: Task, note: str) -> None:
         """Take a task as done by a person's word. Raises EditError."""
-        complete_task(task, shorten(f"{ACCEPTED}: {note}" if note else ACCEPTED), self._clock(), root=self._root)
+        self._desk.complete(task, shorten(f"{ACCEPTED}: {note}" if note else ACCEPTED), by=PERSON)
+
+    def reset(self, task: Task, *, by: str) -> None:
+        """Set a task's file back to pending, and its feature's count. Raises EditError."""
+        self._desk.reset(task, by=by)
+        self.sync_quietly(task.path.parent)
 
     def sync(self, feature_path: Path) -> None:
         """Bring task.json's count and status in line with the task files. Raises EditError."""
-        sync_feature(feature_path, self._root, self._clock())
+        self._desk.sync(feature_path, by=ENGINE)
 
 
 def _how(exit_: Exit) -> str:

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +38,10 @@ class LaunchError(Exception):
         self.permanent = permanent
 
 
-def start(attempt: Attempt) -> None:
+def start(attempt: Attempt, environment: Mapping[str, str] | None = None) -> None:
     """Give the attempt to a keeper of its own, which outlives this process. From any thread; a millisecond or two.
+
+    `environment` is what the keeper and all that it starts inherit: without one, what this process has.
 
     Raises LaunchError. That the agent itself cannot be started is no error here but the attempt's verdict.
     """
@@ -46,7 +49,7 @@ def start(attempt: Attempt) -> None:
         lock = os.open(attempt.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             _claim(lock, attempt)
-            process.adopt(_start_keeper(lock, attempt.dir))
+            process.adopt(_start_keeper(lock, attempt.dir, environment))
         finally:
             os.close(lock)  # the keeper has its own
     except OSError as error:
@@ -74,7 +77,7 @@ def _claim(lock: int, attempt: Attempt) -> None:
             return
 
 
-def _start_keeper(lock: int, folder: Path) -> subprocess.Popen[bytes]:
+def _start_keeper(lock: int, folder: Path, environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(log, 0o600)
@@ -85,6 +88,7 @@ def _start_keeper(lock: int, folder: Path) -> subprocess.Popen[bytes]:
             stderr=log,
             pass_fds=(lock,),
             start_new_session=True,
+            env=environment,
             cwd="/",  # it shall keep no file system busy
         )
     finally:

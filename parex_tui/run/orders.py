@@ -8,11 +8,12 @@ from enum import Enum
 from pathlib import Path
 
 from parex_tui.agents.driver import Driver, DriverError, Failure
-from parex_tui.tasks.edit import EditError, reset_task
+from parex_tui.tasks.edit import EditError
 from parex_tui.tasks.model import Status, Task
 
 from . import board as boards
 from .attempts import Attempt, Decision, Journal
+from .desk import ENGINE, PERSON
 from .judging import Judge
 from .reasons import reason_of
 from .snapshot import BatchState, Command, Do
@@ -245,14 +246,13 @@ class Orders:
         self._undo(task.seq, standing)
         if task.status is Status.PENDING:
             return "" if isinstance(state, TaskSkipped) else f"{task.name} is pending already"
-        self.write_reset(task)
+        self._judge.reset(task, by=PERSON)
         self._intent.message = f"{task.name} is pending again"
         return ""
 
     def write_reset(self, task: Task) -> None:
-        """Set a task's file back to pending, and its feature's count. Raises EditError."""
-        reset_task(task, root=self._root)
-        self._judge.sync_quietly(task.path.parent)
+        """Set a task back to pending so that it can run again, and its feature's count. Raises EditError."""
+        self._judge.reset(task, by=ENGINE)
 
     def _last_number(self, standing: Standing, seq: str) -> int:
         ran = [view for view in standing.attempts.get(seq, ()) if not isinstance(view.state, NeverRan)]

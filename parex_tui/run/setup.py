@@ -12,6 +12,7 @@ from parex_tui.tasks.layout import Location
 
 from .attempts import Journal
 from .conductor import Setup
+from .desk import Desk
 from .judging import Judge
 from .limits import Choice, limits_of
 from .starting import Starter
@@ -34,13 +35,15 @@ def make_setup(location: Location, settings: Settings, choice: Choice) -> Setup:
             return PlainParser()  # its settings are gone: the output can still be read as lines
 
     limits = limits_of(settings, choice)
+    desk = Desk(location.root, clock)
     return Setup(
         location=location,
         journal=journal,
         limits=limits,
         driver=driver,
-        starter=Starter(location.root, journal, settings, clock),
-        judge=Judge(location.root, lambda name: driver_named(name, settings), clock),
+        starter=Starter(location.root, journal, settings, clock, desk),
+        judge=Judge(location.root, lambda name: driver_named(name, settings), clock, desk),
         parser_for=parser_for,
         clock=clock,
+        desk=desk,
     )

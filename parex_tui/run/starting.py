@@ -16,10 +16,11 @@ from parex_tui.agents.prompt import SharedContext, build_prompt, shared_context
 from parex_tui.plan.apart import apart
 from parex_tui.plan.model import Batch
 from parex_tui.settings import Settings
-from parex_tui.tasks.edit import EditError, reset_task, start_task
+from parex_tui.tasks.edit import EditError
 from parex_tui.tasks.model import Feature, Task
 
 from .attempts import Attempt, Journal, Launch, Reservation
+from .desk import ENGINE, Desk
 from .evidence import facts, targets
 from .launch import LaunchError, start
 from .snapshot import AttemptView
@@ -28,8 +29,11 @@ from .snapshot import AttemptView
 class Starter:
     """Starts attempts of one project. What a batch shares is read once and held until the next batch begins."""
 
-    def __init__(self, root: Path, journal: Journal, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, root: Path, journal: Journal, settings: Settings, clock: Callable[[], float], desk: Desk
+    ) -> None:
         self._root = root
+        self._desk = desk
         self._journal = journal
         self._settings = settings
         self._clock = clock
@@ -49,12 +53,12 @@ class Starter:
         attempt = self._journal.commit(reservation, self._launch(driver, feature, task, reservation, agent))
         # The same moment in both records: so it can be told later that this attempt wrote the file.
         began = attempt.launch.created
-        start_task(task, agent or driver.name, began, root=self._root, expected_digest=task.digest)
+        self._desk.start(task, agent or driver.name, by=ENGINE, at=began, digest=task.digest)
         try:
             start(attempt)
         except LaunchError:
             with contextlib.suppress(EditError):  # the launch error says more, and is raised
-                reset_task(task, root=self._root)
+                self._desk.reset(task, by=ENGINE)
             raise
         return attempt
 

@@ -375,7 +375,8 @@ def test_stopping_one_ends_it_alone(bench: Bench) -> None:
     bench.do(Do.RUN)
     bench.until(lambda: len(bench.ledger()) == 2)
     assert bench.do(Do.STOP, "01") == ""
-    bench.until(lambda: bench.running() == {"02"})
+    bench.finish("01")
+    assert bench.running() == {"02"}
     state = bench.state("01")
     assert isinstance(state, TaskFailed)
     assert state.failure == "stopped"
@@ -608,6 +609,23 @@ def test_a_broken_task_json_holds_nothing_back_and_is_told(bench: Bench) -> None
     assert (bench.folder / "subtask_01.json").stat().st_mtime_ns == written, "carried over once"
 
 
+def test_the_status_of_a_running_task_is_not_edited_and_its_title_is(bench: Bench) -> None:
+    bench.task("01")
+    conductor = bench.open()
+    bench.do(Do.RUN)
+    bench.until(lambda: len(bench.ledger()) == 1)
+    key = next(iter(conductor.snapshot().features))
+    for command in (
+        Command(Do.BLOCK, key, "01"),
+        Command(Do.START, key, "01"),
+        Command(Do.EDIT, key, "01", changes={"status": "pending"}),
+        Command(Do.ARCHIVE, key),
+    ):
+        assert conductor.obey(command) == "01 Task 01 is running; stop it first"
+    assert conductor.obey(Command(Do.EDIT, key, "01", changes={"title": "Neu"})) == ""
+    assert bench.on_disk("01")["status"] == "in_progress"
+
+
 def test_what_a_person_set_back_meanwhile_is_not_overwritten(bench: Bench) -> None:
     bench.task("01")
     conductor = bench.open()
@@ -618,7 +636,8 @@ def test_what_a_person_set_back_meanwhile_is_not_overwritten(bench: Bench) -> No
     deadline = time.monotonic() + 20
     while len(bench.ledger()) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
-    bench.task("01")  # pending again, by hand, while parex is closed
+    back = bench.on_disk("01") | {"status": "pending"}  # by hand, while parex is closed
+    (bench.folder / "subtask_01.json").write_text(json.dumps(back))
     bench.open()
     bench.until(lambda: not bench.running())
     assert bench.on_disk("01")["status"] == "pending"

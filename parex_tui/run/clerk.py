@@ -1,0 +1,199 @@
+"""The clerk: carries out what a person asks of task files, over the desk, and says in one line what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from parex_tui.tasks.edit import Edit, EditError, value_text
+from parex_tui.tasks.files import UnreadableError, read
+from parex_tui.tasks.layout import Location
+from parex_tui.tasks.model import Feature, JsonValue, Project, Task
+from parex_tui.tasks.repair import find_repair, repair_counts
+from parex_tui.tasks.text import clean
+
+from .attempts import Journal
+from .desk import ENGINE, PERSON, Desk
+from .snapshot import Answer, Command, Do
+from .statedir import StateError
+from .states import Running, Starting
+
+
+class Clerk:
+    """Carries out commands about files. Call everything from one thread."""
+
+    def __init__(self, location: Location, desk: Desk, journal: Journal) -> None:
+        self._location = location
+        self._desk = desk
+        self._journal = journal
+        self._project = Project(location.root)
+        self._answers = 0
+        self._verbs: Mapping[Do, Callable[[Command], str]] = {
+            Do.EDIT: self._edit,
+            Do.START: self._start,
+            Do.BLOCK: self._block,
+            Do.UNDO: self._undo,
+            Do.REPAIR: self._repair,
+            Do.ARCHIVE: self._archive,
+            Do.UNARCHIVE: self._unarchive,
+            Do.NEW_TASK: self._new_task,
+            Do.NEW_FEATURE: self._new_feature,
+            Do.INSIST: self._insist,
+            Do.YIELD: self._yield,
+        }
+
+    def carry_out(self, command: Command, project: Project) -> Answer:
+        """Do it, on the files as `project` has them."""
+        self._project = project
+        self._answers += 1
+        try:
+            text = self._verbs[command.do](command)
+        except (EditError, StateError, OSError) as error:
+            return Answer(self._answers, clean(self._short(str(error)), 300), done=False)
+        return Answer(self._answers, clean(text, 300), done=True)
+
+    def _short(self, text: str) -> str:
+        """Paths as a person knows them, from the project's root on."""
+        return text.replace(f"{clean(str(self._location.root))}/", "")
+
+    # --- one task ------------------------------------------------------------------------------------------------
+
+    def _edit(self, command: Command) -> str:
+        digest = command.digest or None
+        if not command.changes:
+            raise EditError("there is nothing to change")
+        if not command.seq:
+            feature = self._feature(command)
+            if feature.task_json is None:
+                raise EditError(f"{feature.id} has no task.json")
+            self._desk.set(feature.task_json, command.changes, by=PERSON, digest=digest)
+            return f"{feature.id}: {_said(command.changes)}"
+        task = self._task(command)
+        if "status" in command.changes:
+            self._check_idle(command, task)
+        made = self._desk.set(task.path, command.changes, by=PERSON, digest=digest)
+        self._sync(task.path)
+        return f"{task.name}: {_said(command.changes)}" if made.changed else f"{task.name} is so already"
+
+    def _start(self, command: Command) -> str:
+        task = self._idle_task(command)
+        agent = command.note or task.suggested_agent or "person"
+        made = self._desk.start(task, agent, by=PERSON, digest=command.digest or None)
+        return self._status_said(task, made)
+
+    def _block(self, command: Command) -> str:
+        task = self._idle_task(command)
+        return self._status_said(task, self._desk.block(task, by=PERSON, digest=command.digest or None))
+
+    def _status_said(self, task: Task, made: Edit) -> str:
+        self._sync(task.path)
+        status = made.new.get("status", task.status_text)
+        return f"{task.name}: {_said({'status': status})}"
+
+    def _idle_task(self, command: Command) -> Task:
+        task = self._task(command)
+        self._check_idle(command, task)
+        return task
+
+    def _check_idle(self, command: Command, task: Task) -> None:
+        attempts = self._journal.feature_attempts(command.feature).get(task.seq, ())
+        if any(isinstance(attempt.state(), Running | Starting) for attempt in attempts):
+            raise EditError(f"{task.name} is running; stop it first")
+
+    def _sync(self, path: Path) -> None:
+        with contextlib.suppress(EditError):  # the task's own file is written, and the count follows with the next one
+            self._desk.sync(path.parent, by=ENGINE)
+
+    # --- undo, repair, conflicts ---------------------------------------------------------------------------------
+
+    def _undo(self, command: Command) -> str:
+        told = self._desk.undo()
+        for feature in self._project.features:
+            if not feature.archived:
+                self._sync(feature.path / "task.json")
+        return f"taken back: {told}"
+
+    def _repair(self, command: Command) -> str:
+        if command.path is None:
+            raise EditError("there is no file to repair")
+        shown = self._short(clean(str(command.path)))
+        try:
+            content = read(command.path)
+        except UnreadableError as error:
+            raise EditError(f"{shown}: {error}") from None
+        if command.digest and content.digest != command.digest:
+            raise EditError(f"{shown}: changed since the repair was shown; look again first")
+        repair = find_repair(command.path, content.data)
+        if repair is None:
+            feature = next((one for one in self._project.features if one.task_json == command.path), None)
+            repair = None if feature is None else repair_counts(feature, content.data)
+        if repair is None:
+            raise EditError(f"{shown}: there is no repair for it that is sure; edit it by hand")
+        self._desk.repair(repair)
+        return f"{shown} is repaired"
+
+    def _insist(self, command: Command) -> str:
+        made = self._desk.insist(_number(command.note))
+        self._sync(made.path)
+        return f"written again: {_said(made.new)}" if made.changed else "it is as you wanted it already"
+
+    def _yield(self, command: Command) -> str:
+        self._desk.yield_to(_number(command.note))
+        return "theirs stays"
+
+    # --- folders -------------------------------------------------------------------------------------------------
+
+    def _archive(self, command: Command) -> str:
+        feature = self._feature(command)
+        for seq, attempts in self._journal.feature_attempts(feature.key).items():
+            if any(isinstance(attempt.state(), Running | Starting) for attempt in attempts):
+                raise EditError(f"{feature.name_of(seq)} is running; stop it first")
+        return f"{feature.id} is archived in {self._short(clean(str(self._desk.archive(feature))))}"
+
+    def _unarchive(self, command: Command) -> str:
+        feature = self._feature(command)
+        return f"{feature.id} is back in {self._short(clean(str(self._desk.unarchive(feature))))}"
+
+    def _new_task(self, command: Command) -> str:
+        path = self._desk.new_task(self._feature(command), command.changes)
+        self._sync(path)
+        return f"new: {self._short(clean(str(path)))}"
+
+    def _new_feature(self, command: Command) -> str:
+        folders = self._project.tasks_dirs
+        tasks_dir = folders[0] if folders else self._location.root / ".tmp" / "tasks"
+        return f"new: {self._short(clean(str(self._desk.new_feature(tasks_dir, command.note, command.changes))))}"
+
+    # --- what is meant -------------------------------------------------------------------------------------------
+
+    def _feature(self, command: Command) -> Feature:
+        found = self._project.feature(command.feature)
+        if found is None:
+            raise EditError("that feature is not there any more")
+        return found
+
+    def _task(self, command: Command) -> Task:
+        feature = self._feature(command)
+        task = feature.task(command.seq)
+        if task is None:
+            raise EditError(f"there is no task {command.seq} in {feature.id}")
+        return task
+
+
+def _said(changes: Mapping[str, JsonValue]) -> str:
+    """`status is blocked now`."""
+    if len(changes) > 2:
+        return f"{', '.join(clean(name, 40) for name in changes)} are changed"
+    return ", ".join(f"{clean(name, 40)} is {_plain(value)} now" for name, value in changes.items())
+
+
+def _plain(value: JsonValue) -> str:
+    return clean(value, 80) if isinstance(value, str) and value else value_text(value)
+
+
+def _number(note: str) -> int:
+    try:
+        return int(note)
+    except ValueError:
+        raise EditError("there is no such conflict") from None
