@@ -1,29 +1,38 @@
 """The command line: what was asked for, and which command carries it out. Imports a command only when it runs.
 
 Exit codes, the same for every command: 0 fine (of a run: all verified), 1 something failed, 2 wrong use or settings,
-3 a run ended with tasks that need review, 130 interrupted,
+3 a run ended with tasks that need review, 4 something would be executed that nobody has trusted, 130 interrupted,
 143 or 129 ended by a signal (what runs goes on under its keepers).
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from importlib import import_module
 from typing import Final, NoReturn
 
 from . import __version__
+from .commands import parsers_changing, parsers_reading, parsers_running, parsers_verify
+from .commands.arguments import folder
 from .errors import ParexError
 
 FINE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 NEEDS_REVIEW: Final = 3
+NOT_TRUSTED: Final = 4
 INTERRUPTED: Final = 130
 
-COMMANDS: Final = ("dashboard", "demo", "plan", "run", "status")
+_PARSERS: Final = (parsers_running, parsers_reading, parsers_changing, parsers_verify)
+RUNS: Final[dict[str, str]] = {name: run for parsers in _PARSERS for name, run in parsers.RUNS.items()}
+"""Command name → `module:function` below parex_tui.commands."""
+
+COMMANDS: Final = tuple(name for parsers in _PARSERS for name in parsers.NAMES)
+"""All of their names. A folder that is called like one opens with `parex ./NAME` or `parex -C NAME`."""
 
 _WITH_VALUE: Final = ("-C", "--directory", "--driver", "--slots")
 
@@ -31,13 +40,17 @@ _EPILOG: Final = """\
 examples:
   parex                       the dashboard for the project you are in
   parex path/to/project       … for another one, or for a tasks folder
+  parex ./next                … for a folder that is called like a command
   parex demo                  a run to look at: no key, no account, no network
   parex plan auth-system      what would run when, and why
   parex run auth-system       the same run without a screen
   parex status --json         where every feature stands, for scripts
+  parex next                  which tasks could start now
+  parex validate              what is wrong in the files, with place and remedy
 
-exit codes: 0 fine, 1 failed, 2 wrong use, 3 needs review, 130 interrupted,
-143/129 ended by SIGTERM/SIGHUP (agents run on; start again to go on with them)
+exit codes: 0 fine, 1 failed, 2 wrong use, 3 needs review, 4 not trusted,
+130 interrupted, 143/129 ended by SIGTERM/SIGHUP (agents run on; start again to
+go on with them)
 """
 
 
@@ -46,32 +59,22 @@ class UsageError(ParexError):
 
 
 class _Parser(argparse.ArgumentParser):
+    _mixing = False
+
+    def parse_known_args(  # type: ignore[override]  # one signature for its four overloads
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Options may stand between the words too (`reset auth --yes 05`), which argparse does only when asked."""
+        if self._mixing or any(action.nargs == argparse.PARSER for action in self._actions):
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
+
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"parex: {message} (see {self.prog} --help)\n")
-
-
-def _folder(text: str) -> Path:
-    return Path(text)
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
-        return value
-
-    return number
-
-
-def _speed(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1000:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 1000; 0 does not wait at all")
-    return value
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -81,7 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
         "-C",
         "--directory",
         metavar="DIR",
-        type=_folder,
+        type=folder,
         default=argparse.SUPPRESS,
         help="the project root, a tasks folder or one feature's folder (default: found from here)",
     )
@@ -93,50 +96,9 @@ def make_parser() -> argparse.ArgumentParser:
         parents=[where],
     )
     parser.add_argument("--version", action="version", version=f"parex {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-
-    running = _Parser(add_help=False)
-    running.add_argument("--driver", metavar="NAME", help="which driver runs the tasks (default: from the settings)")
-    running.add_argument("--slots", metavar="N", type=_whole(1, 100), help="attempts at the same time (default: 4)")
-    running.add_argument("--yes", action="store_true", help="do not ask")
-
-    dashboard = commands.add_parser(
-        "dashboard", parents=[where, running], help="the screen (what plain `parex [PATH]` starts)"
-    )
-    dashboard.add_argument("path", nargs="?", type=_folder, help="project root, tasks folder or feature folder")
-
-    demo = commands.add_parser("demo", help="play a sample project with the bundled demo agent")
-    demo.add_argument(
-        "-C",
-        "--directory",
-        metavar="DIR",
-        type=_folder,
-        default=argparse.SUPPRESS,
-        help="a new or empty folder for the copy that it works on (default: a temporary one, which is kept)",
-    )
-    demo.add_argument("--headless", action="store_true", help="without a screen: plain lines, exit code")
-    demo.add_argument("--json", action="store_true", help="with --headless: one JSON event a line")
-    demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="2 is twice as fast, 0 does not wait")
-    demo.add_argument("--slots", metavar="N", type=_whole(1, 100), help="attempts at the same time (default: 4)")
-    demo.add_argument("--yes", action="store_true", help="accepted for symmetry; the demo works on a copy, never asks")
-
-    plan = commands.add_parser("plan", parents=[where], help="batches and lanes of a feature; starts nothing")
-    plan.add_argument("feature", nargs="?", help="the feature's folder name (may be left out where there is one)")
-    plan.add_argument("--json", action="store_true", help="everything, as JSON (schema parex.plan/1)")
-
-    run = commands.add_parser("run", parents=[where, running], help="run a feature without a screen")
-    run.add_argument("feature", nargs="?", help="the feature's folder name (may be left out where there is one)")
-    run.add_argument("--json", action="store_true", help="one JSON event a line (schema parex.run/1)")
-    run.add_argument("--retries", metavar="N", type=_whole(0, 10), help="new attempts after a failure (default: 0)")
-    run.add_argument(
-        "--reset", action="store_true", help="run again what is in progress on disk though no agent of parex runs it"
-    )
-    run.add_argument("--quiet", "-q", action="store_true", help="only starts, ends and the gate")
-    run.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="with --driver demo: how fast it plays")
-
-    status = commands.add_parser("status", parents=[where], help="where every feature stands")
-    status.add_argument("feature", nargs="?", help="only this feature")
-    status.add_argument("--json", action="store_true", help="as JSON (schema parex.status/1)")
+    commands = parser.add_subparsers(prog="parex", dest="command", metavar="COMMAND", parser_class=_Parser)
+    for parsers in _PARSERS:
+        parsers.add(commands, where)
     return parser
 
 
@@ -159,6 +121,8 @@ def _with_command(argv: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code. Never raises for bad input."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a letter that the terminal cannot show is no reason to stop
     words = _with_command(sys.argv[1:] if argv is None else argv)
     options = make_parser().parse_args(words)
     try:
@@ -168,35 +132,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
+        return trouble(error)
+
+
+def trouble(error: OSError) -> int:
+    """The exit code for what the system refused; says what it was."""
+    if isinstance(error, BrokenPipeError):
         # Whoever read our output has gone (`parex status | head`): nothing is left to tell, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"parex: {place}{error.strerror or error}", file=sys.stderr)  # noqa: T201 - as above
-        return USAGE
+    place = f"{error.filename}: " if error.filename else ""
+    print(f"parex: {place}{error.strerror or error}", file=sys.stderr)  # noqa: T201 - the one place for it
+    return USAGE
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    match options.command:
-        case "status":
-            from .commands.status import status
-
-            return status(options)
-        case "plan":
-            from .commands.plan import plan
-
-            return plan(options)
-        case "run":
-            from .commands.run import run
-
-            return run(options)
-        case "demo":
-            from .commands.demo import demo
-
-            return demo(options)
-        case _:
-            from .commands.dashboard import dashboard
-
-            return dashboard(options)
+    module, function = RUNS[options.command].split(":")
+    run: Callable[[argparse.Namespace], int] = getattr(import_module(f"parex_tui.commands.{module}"), function)
+    return run(options)

@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from parex_tui.cli import COMMANDS, RUNS, make_parser
 
 from .conftest import REPOSITORY
 
@@ -52,7 +55,18 @@ def project(tmp_path: Path, state_home: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--help"], ["status"], ["plan", "auth"]])
+READING = (["status"], ["next"], ["parallel", "--batches"], ["deps", "auth", "2"], ["blocked"], ["validate"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--help"], ["--version"], ["plan", "auth"], ["schema"], *READING),
+        *([*words, "--json"] for words in READING),
+        *([name, "--help"] for name in COMMANDS if name != "dashboard"),
+    ],
+    ids=" ".join,
+)
 def test_commands_without_a_screen_import_nothing_that_draws(project: Path, words: list[str]) -> None:
     code = (
         "import sys\nfrom parex_tui.cli import main\n"
@@ -69,6 +83,22 @@ def test_commands_without_a_screen_import_nothing_that_draws(project: Path, word
         check=True,
     )
     assert done.stderr.strip().splitlines()[-1] == "[]"
+
+
+def test_every_command_has_a_parser_and_something_to_run() -> None:
+    listed = make_parser().format_help()
+    assert len(set(COMMANDS)) == len(COMMANDS) == len(RUNS)
+    for name, target in RUNS.items():
+        assert f"    {name} " in listed
+        module, function = target.split(":")
+        assert callable(getattr(import_module(f"parex_tui.commands.{module}"), function)), name
+
+
+def test_a_folder_that_is_called_like_a_command_opens_by_its_path(tmp_path: Path, state_home: Path) -> None:
+    (tmp_path / "next" / ".git").mkdir(parents=True)
+    assert "the dashboard needs a terminal" in parex("./next", cwd=tmp_path).stderr
+    assert "the dashboard needs a terminal" in parex("-C", "next", cwd=tmp_path).stderr
+    assert "the dashboard" not in parex("next", cwd=tmp_path).stderr
 
 
 def test_help_names_the_commands_the_exit_codes_and_examples() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from parex_tui.guard import RESETS
+
+from .conftest import REPOSITORY
 from .terminal import Terminal, make_project
 
 pytestmark = pytest.mark.pty
@@ -68,7 +75,11 @@ def test_killed_with_four_workers_and_started_again_all_four_are_there(project: 
         first.press("r")
         first.wait_for("the word of 01", "the word of 02", "the word of 03", "the word of 04")
         alive = agents(project)
-        first.kill(signal.SIGKILL)
+        first.drawing.kill()
+        assert first.wait_for_end() == 128 + signal.SIGKILL
+        assert "the screen was ended by SIGKILL. Running attempts go on" in first.new_text
+        assert first.modes == first.modes_before
+        assert RESETS.encode() in first.raw
     assert sorted(agents(project)) == sorted(alive)
     with Terminal("-C", str(project)) as second:
         second.wait_for("the word of 01", "the word of 02", "the word of 03", "the word of 04")
@@ -79,13 +90,16 @@ def test_killed_with_four_workers_and_started_again_all_four_are_there(project: 
     assert sorted((project / "ledger").read_text().split("\n")[:-1]) == [f"start 0{n}" for n in (1, 2, 3, 4)]
 
 
-def test_a_closed_terminal_ends_the_screen_and_hurts_no_worker(project: Path) -> None:
-    with Terminal("-C", str(project)) as screen:
+@pytest.mark.parametrize("nohup", ["", "1"])
+def test_a_closed_terminal_ends_the_screen_and_hurts_no_worker(project: Path, nohup: str) -> None:
+    with Terminal("-C", str(project), TEST_NOHUP=nohup) as screen:
         screen.wait_for("Batch 1 is ready")
         screen.press("r")
         screen.wait_for("the word of 04")
-        screen.process.send_signal(signal.SIGHUP)
-        assert screen.wait_for_end(20) != 0
+        child = screen.drawing
+        screen.hang_up()
+        assert screen.process.wait(20) == 128 + signal.SIGHUP
+        assert not child.is_running()
         assert len(agents(project)) == 4
 
 
@@ -112,3 +126,119 @@ def test_quitting_can_stop_everything_first(project: Path) -> None:
         screen.press("s")
         assert screen.wait_for_end() == 0
         assert agents(project) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [("TERM", 143), ("HUP", 129), ("INT", 130)])
+def test_told_to_end_it_tidies_up_by_itself(project: Path, number: str, code: int) -> None:
+    with Terminal("-C", str(project)) as screen:
+        screen.wait_for("Batch 1 is ready")
+        screen.process.send_signal(getattr(signal, f"SIG{number}"))
+        assert screen.wait_for_end() == code
+        assert screen.modes == screen.modes_before
+        assert b"\x1b[?1049l" in screen.raw
+        assert RESETS.encode() not in screen.raw
+
+
+# What an interactive shell does with a job, in small: its own process group, the terminal to it, and `fg` at each stop.
+SHELL = """
+import os, signal, sys, termios
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+before = termios.tcgetattr(0)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.executable, [sys.executable, "-m", "parex_tui", *sys.argv[1:]])
+stops = 0
+while True:
+    _, status = os.waitpid(job, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        sys.exit(os.waitstatus_to_exitcode(status))
+    os.tcsetpgrp(0, os.getpgrp())
+    stops += 1
+    restored = termios.tcgetattr(0) == before
+    os.write(1, b"\\r\\n[stopped %d, as it was: %s]\\r\\n" % (stops, str(restored).encode()))
+    os.tcsetpgrp(0, job)
+    os.killpg(job, signal.SIGCONT)
+"""
+
+
+def test_suspended_and_continued_by_a_shell(project: Path) -> None:
+    with Terminal("-C", str(project), program=("-c", SHELL)) as screen:
+        screen.wait_for("Batch 1 is ready")
+        for number in range(1, int(os.environ.get("PAREX_SUSPENSIONS", "6")) + 1):
+            screen.press("\x1a")
+            screen.wait_for_after(f"[stopped {number}, as it was: True]", "Batch 1 is ready")
+        screen.press("r")
+        screen.wait_for("the word of 01")
+        (project / "go").touch()
+        screen.wait_for("4 of 4")
+        screen.press("q")
+        assert screen.wait_for_end() == 0
+        assert screen.modes == screen.modes_before
+
+
+def test_any_size_that_a_window_can_have(project: Path) -> None:
+    sizes = random.Random(4)
+    with Terminal("-C", str(project)) as screen:
+        screen.wait_for("Batch 1 is ready")
+        for columns, rows in [(1, 1), (20, 5), (500, 200)]:
+            screen.resize(columns, rows)
+            screen.read(0.05)
+        for _ in range(int(os.environ.get("PAREX_RESIZES", "200"))):
+            screen.resize(sizes.randint(1, 300), sizes.randint(1, 100))
+            screen.read(0.01)
+        screen.press("")
+        screen.resize(100, 30)
+        screen.wait_for("Batch 1 is ready")
+        screen.press("q")
+        assert screen.wait_for_end() == 0
+
+
+def test_a_terminal_that_takes_no_output_holds_no_worker_up(project: Path) -> None:
+    with Terminal("-C", str(project)) as screen:
+        screen.wait_for("Batch 1 is ready")
+        screen.press("r")
+        (project / "go").touch()
+        for number in range(40):  # more than a pseudo terminal holds back: from here on every write blocks
+            screen.resize(100 + number % 2, 40)
+            time.sleep(0.01)
+        deadline = time.monotonic() + 40
+        tasks = list((project / ".tmp" / "tasks" / "four").glob("subtask_*.json"))
+        while not all('"completed"' in task.read_text() for task in tasks):
+            assert time.monotonic() < deadline, [task.read_text() for task in tasks]
+            time.sleep(0.05)
+        assert screen.drawing.memory_info().rss < 300 * 1024 * 1024
+        screen.wait_for("4 of 4")
+        screen.press("q")
+        assert screen.wait_for_end() == 0
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_terminal_that_cannot_draw_gets_a_line_and_code_2(project: Path, term: str) -> None:
+    with Terminal("-C", str(project), TERM=term) as screen:
+        assert screen.wait_for_end() == 2
+        assert "the dashboard needs a terminal" in screen.new_text
+        assert b"\x1b" not in screen.raw
+
+
+def test_an_encoding_that_cannot_draw_gets_a_line_and_code_2(project: Path) -> None:
+    with Terminal("-C", str(project), PYTHONIOENCODING="latin-1") as screen:
+        assert screen.wait_for_end() == 2
+        assert "the screen needs UTF-8" in screen.new_text
+
+
+def test_the_plain_locale_and_no_colour_will_do(project: Path) -> None:
+    with Terminal("-C", str(project), LC_ALL="C", LANG="C", NO_COLOR="1") as screen:
+        screen.wait_for("Batch 1 is ready")
+        screen.press("q")
+        assert screen.wait_for_end() == 0
+
+
+def test_no_terminal_at_all_gets_a_line_and_code_2(project: Path) -> None:
+    words = [sys.executable, "-m", "parex_tui", "-C", str(project)]
+    done = subprocess.run(words, cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("parex: the dashboard needs a terminal")
+    assert done.stderr.count("\n") == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -66,6 +65,8 @@ def pick(project: Project, name: str | None) -> Feature:
     found = project.feature(name)
     if found is not None:
         return found
+    import difflib
+
     near = difflib.get_close_matches(name, [feature.id for feature in project.features], n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {names}"
     raise UsageError(f"no feature is called {clean(name, 100)}; {hint}")
@@ -73,8 +74,8 @@ def pick(project: Project, name: str | None) -> Feature:
 
 def ask(question: str) -> bool:
     """Ask on the terminal, No by default. False where nobody can answer."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+    if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False  # None: closed before the program was started
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - commands print
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

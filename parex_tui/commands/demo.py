@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from argparse import Namespace
 from dataclasses import replace
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from parex_tui.cli import UsageError
-from parex_tui.run.limits import Choice
-from parex_tui.settings import DemoSettings
+from parex_tui.guard import guarded
 from parex_tui.tasks.layout import locate
-from parex_tui.tasks.reader import read_project
 from parex_tui.tasks.text import clean
 
 from .common import pick, settings_for, warn
+from .dashboard import check_terminal, show
 
 FEATURE: Final = "tide-alerts"
 """The sample feature that a headless demo plays."""
@@ -28,9 +26,17 @@ FAILS: Final = "04:exit"
 
 def demo(options: Namespace) -> int:
     """Copy the samples, then show or play them."""
-    headless = options.headless or options.json
-    if not headless and not sys.stdout.isatty():
-        raise UsageError("the demo needs a terminal; without one use `parex demo --headless`")
+    if options.headless or options.json:
+        return _demo(options, headless=True)
+    check_terminal("the demo needs a terminal; without one use `parex demo --headless`")
+    return guarded(lambda: _demo(options, headless=False))
+
+
+def _demo(options: Namespace, *, headless: bool) -> int:
+    from parex_tui.run.limits import Choice
+    from parex_tui.settings import DemoSettings
+    from parex_tui.tasks.reader import read_project
+
     copy = _copy(getattr(options, "directory", None))
     warn(f"a demonstration, no real agent: the copy that it works on is {clean(str(copy))}")
     location = locate(copy, explicit=True)
@@ -41,8 +47,6 @@ def demo(options: Namespace) -> int:
 
         choice = Choice("demo", options.slots, retries=1)
         return play(location, settings, choice, feature.key, as_json=options.json, quiet=False, yes=True)
-    from .dashboard import show
-
     return show(
         location, settings, Choice("demo", options.slots), focus=feature.key, note="demonstration, no real agent"
     )

@@ -1,35 +1,7 @@
-"""Plan and status as JSON for scripts.
+"""Plan and status as JSON for scripts; `schemas/` documents every field (`parex schema`).
 
-Every document names its schema in `schema`: a name and a version. Within a version fields are only added; a field that
-changes its meaning or goes away makes a new version. Times are seconds, paths are relative to `root` with forward
-slashes (absolute where they lie outside it), absent values are null. Text is cleaned of control characters.
-
-`parex.plan/1`
-    root, slots
-    feature       id, key, name, status, objective, path
-    counts        pending, in_progress, completed, blocked, other, total
-    forecast      of what is not completed: seconds (with these slots), one_after_another_seconds, saved_seconds,
-                  critical_path (seqs), critical_path_seconds
-    batches[]     number, state ("done", "ready", "after"), after (number of the batch it waits for), tasks (seqs),
-                  lanes[] (tasks, alone), expected_seconds,
-                  separations[] (why: "overlap", "sequential", "unknown"; task; other; reason; paths)
-    tasks[]       seq, title, file, status (one of the format's four), status_text (as written), batch and lane
-                  (numbers from 1, null where it cannot run), alone, parallel, depends_on, suggested_agent,
-                  deliverables, writes (paths, unknown, is_known), expected_seconds, problems[]
-    barred[]      task, file, bar, reason
-    problems[]    of the folder and of task.json: severity, code, file, line, column, message, remedy
-
-`parex.status/1`
-    root
-    features[]    id, key, name, status, objective, path, archived, has_task_json, progress (percent), counts,
-                  declared (subtasks, completed: as task.json states them), run, tasks[], problems[]
-      run         null where nothing is known of runs, else engine, message, driver, is_demo, slots, tokens, cost (US
-                  dollars), saved_seconds, batches[] (number, state, held_by)
-      tasks[]     seq, title, file, status, status_text, readable, parallel, depends_on, suggested_agent, agent_id,
-                  started_at, completed_at, completion_summary (as the file states them), shown (state in words),
-                  reason, attempts (how many), batch, expected_seconds, problems[]; the last five but problems are
-                  null where nothing is known of runs
-    problems[]    of the project itself
+In all of them: times are seconds, paths are relative to `root` with forward slashes (absolute where they lie outside
+it), absent values are null, text is cleaned of control characters.
 """
 
 from __future__ import annotations
@@ -62,7 +34,6 @@ def plan_json(
     """A plan as `parex.plan/1`. `expected` in seconds by seq."""
     seconds = expected or {}
     ahead = forecast(plan, feature, seconds, slots)
-    after = standings(plan, planned_tasks(plan, feature))
     place = {
         seq: (batch.number, number, lane.alone)
         for batch in plan.batches
@@ -79,9 +50,9 @@ def plan_json(
             "name": feature.name,
             "status": feature.status_text,
             "objective": feature.objective,
-            "path": _path(feature.path, root),
+            "path": path_json(feature.path, root),
         },
-        "counts": _counts(feature.counts),
+        "counts": counts_json(feature.counts),
         "forecast": {
             "seconds": ahead.seconds,
             "one_after_another_seconds": ahead.one_after_another,
@@ -90,14 +61,12 @@ def plan_json(
             "critical_path_seconds": ahead.critical_path.seconds,
         },
         "batches": [
-            _batch(batch, standing, seconds, slots) for batch, standing in zip(plan.batches, after, strict=True)
+            {**record, "expected_seconds": makespan(batch, seconds, slots)}
+            for batch, record in zip(plan.batches, batches_json(plan, feature), strict=True)
         ],
         "tasks": [_planned_task(task, place, seconds, root) for task in feature.tasks],
-        "barred": [
-            {"task": barred.seq, "file": barred.path, "bar": barred.bar.value, "reason": barred.reason}
-            for barred in plan.barred
-        ],
-        "problems": _problems(feature.problems, root),
+        "barred": [*barred_json(plan)],
+        "problems": problems_json(feature.problems, root),
     }
 
 
@@ -115,18 +84,31 @@ def status_json(
         "schema": STATUS_SCHEMA,
         "root": clean(str(project.root)),
         "features": [_feature(feature, known.get(feature.key), project.root) for feature in shown],
-        "problems": _problems(project.problems, project.root),
+        "problems": problems_json(project.problems, project.root),
     }
 
 
-def _batch(batch: Batch, after: int | None, expected: Mapping[str, float], slots: int) -> Json:
+def batches_json(plan: Plan, feature: Feature) -> list[Json]:
+    """The batches of a plan, without what they are expected to take."""
+    after = standings(plan, planned_tasks(plan, feature))
+    return [_batch(batch, standing) for batch, standing in zip(plan.batches, after, strict=True)]
+
+
+def barred_json(plan: Plan) -> list[Json]:
+    """The tasks that have no place in any batch."""
+    return [
+        {"task": barred.seq, "file": barred.path, "bar": barred.bar.value, "reason": barred.reason}
+        for barred in plan.barred
+    ]
+
+
+def _batch(batch: Batch, after: int | None) -> Json:
     return {
         "number": batch.number,
         "state": "done" if after is None else "after" if after else "ready",
         "after": after or None,
         "tasks": list(batch.seqs),
         "lanes": [{"tasks": list(lane.seqs), "alone": lane.alone} for lane in batch.lanes],
-        "expected_seconds": makespan(batch, expected, slots),
         "separations": [
             {
                 "why": one.why.value,
@@ -153,7 +135,7 @@ def _planned_task(
         "deliverables": list(task.deliverables),
         "writes": {"paths": list(writes.paths), "unknown": list(writes.unknown), "is_known": writes.is_known},
         "expected_seconds": expected.get(task.seq),
-        "problems": _problems(task.problems, root),
+        "problems": problems_json(task.problems, root),
     }
 
 
@@ -164,15 +146,15 @@ def _feature(feature: Feature, view: FeatureView | None, root: Path) -> Json:
         "name": feature.name,
         "status": feature.status_text,
         "objective": feature.objective,
-        "path": _path(feature.path, root),
+        "path": path_json(feature.path, root),
         "archived": feature.archived,
         "has_task_json": feature.task_json is not None,
         "progress": progress(feature.counts),
-        "counts": _counts(feature.counts),
+        "counts": counts_json(feature.counts),
         "declared": {"subtasks": feature.declared_subtasks, "completed": feature.declared_completed},
         "run": None if view is None else _run(view),
         "tasks": [_status_task(task, view.tasks.get(task.seq) if view else None, root) for task in feature.tasks],
-        "problems": _problems(feature.problems, root),
+        "problems": problems_json(feature.problems, root),
     }
 
 
@@ -206,7 +188,7 @@ def _status_task(task: Task, view: TaskView | None, root: Path) -> Json:
         "attempts": None if view is None else len(view.attempts),
         "batch": None if view is None else view.batch,
         "expected_seconds": None if view is None else view.expected,
-        "problems": _problems(task.problems, root),
+        "problems": problems_json(task.problems, root),
     }
 
 
@@ -214,7 +196,7 @@ def _common(task: Task, root: Path) -> Json:
     return {
         "seq": task.seq,
         "title": task.title,
-        "file": _path(task.path, root),
+        "file": path_json(task.path, root),
         "status": task.status.value if task.status is not None and task.readable else None,
         "status_text": task.status_text,
         "parallel": task.parallel,
@@ -223,7 +205,8 @@ def _common(task: Task, root: Path) -> Json:
     }
 
 
-def _counts(counts: Counts) -> Json:
+def counts_json(counts: Counts) -> Json:
+    """How many tasks have which status."""
     return {
         "pending": counts.pending,
         "in_progress": counts.in_progress,
@@ -234,12 +217,13 @@ def _counts(counts: Counts) -> Json:
     }
 
 
-def _problems(problems: Iterable[Problem], root: Path) -> list[JsonValue]:
+def problems_json(problems: Iterable[Problem], root: Path) -> list[JsonValue]:
+    """What is wrong: where, how bad, and what can be done."""
     return [
         {
             "severity": problem.severity.value,
             "code": problem.code,
-            "file": _path(problem.path, root),
+            "file": path_json(problem.path, root),
             "line": problem.line,
             "column": problem.column,
             "message": problem.message,
@@ -249,5 +233,6 @@ def _problems(problems: Iterable[Problem], root: Path) -> list[JsonValue]:
     ]
 
 
-def _path(path: Path, root: Path) -> str:
+def path_json(path: Path, root: Path) -> str:
+    """A path as every document gives it."""
     return clean((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from parex_tui.plan.apart import apart
 from parex_tui.plan.forecast import forecast
-from parex_tui.plan.model import Barred, Batch, Plan, Separation
+from parex_tui.plan.model import Barred, Batch, Plan, Separation, Why
 from parex_tui.tasks.model import Feature, Status, Task
 from parex_tui.tasks.problems import Severity
 from parex_tui.tasks.text import clean
@@ -25,8 +25,7 @@ def plan_text(plan: Plan, feature: Feature, *, expected: Mapping[str, float] | N
     by_file = {(task.seq, clean(task.path.name)): task for task in feature.tasks}
     lines = [*_header(plan, feature, planned, expected or {}, slots), ""]
     for batch, after in zip(plan.batches, standings(plan, planned), strict=True):
-        state = "Done" if after is None else f"After Batch {after}" if after else "Ready now"
-        lines += [f"Batch {batch.number} ({state}):"]
+        lines.append(_batch_line(batch, after))
         for seq in batch.seqs:
             lines += _task_lines(planned[seq], expected or {})
         lines += [line for one in batch.separations for line in wrapped(apart_text(one), "  ~ ", "    ")]
@@ -39,6 +38,30 @@ def plan_text(plan: Plan, feature: Feature, *, expected: Mapping[str, float] | N
     if not feature.tasks:
         lines += ["No tasks.", ""]
     return "\n".join(lines)
+
+
+def batch_view(plan: Plan, feature: Feature) -> list[str]:
+    """Only the batches and their files, each batch followed by a blank line.
+
+    Below a batch stands what its files do not show of themselves: which tasks of it meet in a file, which write nobody
+    knows what; and at the end what cannot run.
+    """
+    planned = planned_tasks(plan, feature)
+    lines: list[str] = []
+    for batch, after in zip(plan.batches, standings(plan, planned), strict=True):
+        lines += [_batch_line(batch, after), *(_file_line(planned[seq]) for seq in batch.seqs)]
+        lines += [f"  ~ {apart_text(one)}" for one in batch.separations if one.why is not Why.SEQUENTIAL]
+        lines.append("")
+    if plan.barred:
+        lines.append("Cannot run:")
+        lines += [f"- {barred.path} ({bar_text(barred.reason, barred.path)})" for barred in plan.barred]
+        lines.append("")
+    return lines if feature.tasks else ["No tasks.", ""]
+
+
+def bar_text(reason: str, file: str) -> str:
+    """Why a task cannot run, where its file has just been named."""
+    return reason.replace(f"{file} cannot be used", "cannot be used", 1)
 
 
 def apart_text(one: Separation) -> str:
@@ -108,17 +131,26 @@ def _chain(seqs: Sequence[str]) -> str:
     return " → ".join(seqs)
 
 
-def _task_lines(task: Task, expected: Mapping[str, float]) -> list[str]:
+def _batch_line(batch: Batch, after: int | None) -> str:
+    state = "Done" if after is None else f"After Batch {after}" if after else "Ready now"
+    return f"Batch {batch.number} ({state}):"
+
+
+def _file_line(task: Task) -> str:
     flag = f"(parallel: {'true' if task.parallel else 'false'})"
     if task.depends_on:
         needs = f"(depends_on: {json.dumps(list(task.depends_on), ensure_ascii=False)})"
         flag = needs if task.parallel else f"{needs} {flag}"
+    return f"- {clean(task.path.name)} {flag}"
+
+
+def _task_lines(task: Task, expected: Mapping[str, float]) -> list[str]:
     about = [task.name]
     if task.status is not Status.PENDING:
         about.append(task.status_text)
     if task.status is not Status.COMPLETED and expected.get(task.seq):
         about.append(f"about {duration(expected[task.seq])}")
-    return [f"- {clean(task.path.name)} {flag}", *wrapped(" · ".join(about), "    ")]
+    return [_file_line(task), *wrapped(" · ".join(about), "    ")]
 
 
 def _barred_lines(barred: Barred, task: Task | None) -> list[str]:

@@ -6,6 +6,7 @@ from parex_tui.tasks.model import Counts, Feature, Project
 from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
+from .status_lines import counts_line, heading_line, percent, progress_line
 from .wording import counted, wrapped
 
 PROBLEM_LIMIT = 3
@@ -31,7 +32,7 @@ def status_text(project: Project, feature: Feature | None = None) -> str:
 
 def progress(counts: Counts) -> int:
     """Completed tasks in percent, halves rounded up."""
-    return (200 * counts.completed + counts.total) // (2 * counts.total) if counts.total else 0
+    return percent(counts.completed, counts.total)
 
 
 def _feature_lines(feature: Feature, project: Project) -> list[str]:
@@ -41,12 +42,10 @@ def _feature_lines(feature: Feature, project: Project) -> list[str]:
         if not feature.tasks:
             return [*lines, *_problem_lines(feature.all_problems, project)]
     else:
-        lines.append(f"[{feature.id}] {feature.name}".rstrip())
+        lines.append(heading_line(feature.id, feature.name))
     counts = feature.counts
-    status = feature.status_text or "unknown"
-    lines.append(f"  Status: {status} | Progress: {progress(counts)}% ({counts.completed}/{counts.total})")
-    last = f"  Pending: {counts.pending} | In Progress: {counts.in_progress}"
-    last += f" | Completed: {counts.completed} | Blocked: {counts.blocked}"
+    lines.append(progress_line(feature.status_text, counts.completed, counts.total))
+    last = counts_line(counts.pending, counts.in_progress, counts.completed, counts.blocked)
     unreadable = sum(not task.readable for task in feature.tasks)
     if unreadable:
         last += f" | Unreadable: {unreadable}"
