@@ -13,9 +13,12 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 from .conftest import REPOSITORY
 
@@ -23,7 +26,9 @@ _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX
 
 # Makes the pseudo terminal the controlling one, as a terminal emulator does, then becomes the program.
 _LAUNCHER = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+if os.environ.pop("TEST_NOHUP", ""):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
@@ -31,9 +36,16 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 class Terminal:
-    """`parex` in a pseudo terminal of `columns` × `rows`."""
+    """`parex`, or another Python `program`, in a pseudo terminal of `columns` × `rows`."""
 
-    def __init__(self, *words: str, columns: int = 120, rows: int = 36, **env: str) -> None:
+    def __init__(
+        self,
+        *words: str,
+        columns: int = 120,
+        rows: int = 36,
+        program: Sequence[str] = ("-m", "parex_tui"),
+        **env: str,
+    ) -> None:
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._slave = slave
@@ -43,7 +55,7 @@ class Terminal:
         # A size in the environment would count for more than the terminal's own.
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _LAUNCHER, sys.executable, "-m", "parex_tui", *words],
+            [sys.executable, "-c", _LAUNCHER, sys.executable, *program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -60,8 +72,24 @@ class Terminal:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()
-        os.close(self.master)
+        for descriptor in (self.master, self._slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as its window does."""
         os.close(self._slave)
+        os.close(self.master)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @property
+    def drawing(self) -> psutil.Process:
+        """The process that draws: the guard's child."""
+        (child,) = psutil.Process(self.process.pid).children()
+        return child
 
     @property
     def modes(self) -> list[Any]:
@@ -93,6 +121,14 @@ class Terminal:
             missing = [text for text in texts if text not in self.new_text]
             assert time.monotonic() < deadline, f"never written: {missing}; last: {self.new_text[-3000:]}"
             assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.new_text[-3000:]}"
+            self.read()
+
+    def wait_for_after(self, mark: str, text: str, seconds: float = 40) -> None:
+        """Until `text` was written after `mark`, both since the last key."""
+        self.wait_for(mark)
+        deadline = time.monotonic() + seconds
+        while text not in self.new_text.partition(mark)[2]:
+            assert time.monotonic() < deadline, f"never written after {mark}: {text}; last: {self.new_text[-3000:]}"
             self.read()
 
     def wait_for_end(self, seconds: float = 40) -> int:

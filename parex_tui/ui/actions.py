@@ -23,6 +23,8 @@ from parex_tui.run.states import (
     TaskWaiting,
 )
 
+from . import words
+from .changes import CHANGES, change_refusal, problem_count
 from .lines import Line, Role, Span, cut, width_of
 from .looks import is_held, running_tasks, undecided
 
@@ -39,8 +41,8 @@ class Action:
 
     @property
     def key(self) -> str:
-        """The key that is shown."""
-        return key_name(self.keys[0])
+        """The key that is shown; "" for what only the menu and the palette have."""
+        return key_name(self.keys[0]) if self.keys else ""
 
 
 def key_name(key: str) -> str:
@@ -62,6 +64,8 @@ _KEY_NAMES: Final = {
     "right": "→",
     "ctrl+p": "^p",
     "ctrl+c": "^c",
+    "ctrl+s": "^s",
+    "ctrl+z": "^z",
 }
 
 ACTIONS: Final = (
@@ -89,6 +93,22 @@ ACTIONS: Final = (
     ),
     Action("open", ("enter", "d"), "open", "Open the selected task: output, all fields, JSON, attempts, prompt", "See"),
     Action("edit", ("e",), "edit", "Edit the task's JSON in $VISUAL or $EDITOR", "See"),
+    Action(
+        "change", ("E",), "change", "Change the selected task: status, title, agent, what it needs, any field", "Change"
+    ),
+    Action("undo", ("U",), "undo", "Take the last change of a task file back", "Change"),
+    Action("new_task", ("a",), "add task", "Add a task to the feature", "Change"),
+    Action("new_feature", ("N",), "new feature", "Begin a new feature", "Change"),
+    Action("archive", ("A",), "archive", "Archive a completed feature, or bring an archived one back (asks)", "Change"),
+    Action("change_status", (), "status", "Set the task's status", "Change"),
+    Action("change_title", (), "title", "Change the task's title", "Change"),
+    Action("change_agent", (), "agent", "Choose the agent that the task is for", "Change"),
+    Action("change_parallel", (), "parallel", "Say whether the task may run beside others", "Change"),
+    Action("change_needs", (), "needs", "Choose the tasks that must be done before", "Change"),
+    Action("change_field", (), "other field", "Edit one field of the task in $VISUAL or $EDITOR", "Change"),
+    Action("start", (), "start", "Say that somebody works on the task outside of parex", "Change"),
+    Action("block", (), "block", "Set the task to blocked", "Change"),
+    Action("problems", ("P",), "problems", "All that is wrong in the task files, with repairs", "See"),
     Action("find", ("slash",), "find", "Show only tasks that match: words, status:failed", "See"),
     Action("zoom", ("z",), "zoom", "Give the whole screen to one pane, and back", "See"),
     Action("layout", ("v",), "layout", "Panes in one column or in two", "See"),
@@ -128,6 +148,10 @@ def label(action: Action, situation: Situation) -> str:
         return "go on" if situation.feature is not None and running_tasks(situation.feature) else "run"
     if action.name == "open" and situation.task is None:
         return "fold"
+    if action.name == "archive" and situation.feature is not None and situation.feature.feature.archived:
+        return "bring back"
+    if action.name == "problems" and problem_count(situation.feature):
+        return words.plural(problem_count(situation.feature), "problem")
     return action.label
 
 
@@ -138,6 +162,8 @@ _TASK_ACTIONS: Final = ("stop", "accept", "skip", "reset", "open", "edit")
 def refusal(name: str, situation: Situation) -> str:
     """Why an action cannot be done here and now, in one line; "" where it can."""
     view, task = situation.feature, situation.task
+    if name in CHANGES:
+        return change_refusal(name, situation.snapshot, view, task)
     if name in _FEATURE_ACTIONS or name in _TASK_ACTIONS:
         if view is None:
             return "There is no feature here yet."
@@ -230,12 +256,19 @@ def footer_names(situation: Situation) -> list[str]:
         if wants_retry(situation.task) or not view.going:
             names.insert(0, "run_or_retry")
         return names
-    return list(_IDLE)
+    names = list(_IDLE)
+    if problem_count(view):
+        names.insert(2, "problems")
+    return names
 
 
 def footer_line(situation: Situation, width: int) -> Line:
     """The footer: the keys that do something here, dropped from the right where narrow."""
-    names = [name for name in footer_names(situation) if name in _KEEP or not refusal(name, situation)]
+    wanted = footer_names(situation)
+    state = situation.task.state if situation.task is not None else None
+    if isinstance(state, TaskElsewhere) and state.stale and "reset" not in wanted:
+        wanted.insert(1, "reset")
+    names = [name for name in wanted if name in _KEEP or not refusal(name, situation)]
     while True:
         spans: list[Span] = []
         for name in names:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -24,11 +22,13 @@ from textual.screen import Screen
 from parex_tui.run.snapshot import Command, Control, Do, EngineState, FeatureView
 from parex_tui.tasks.text import clean
 
+from . import crash
 from .app_base import DashboardApp, ExitRequest
 from .editor import editor_command
 from .glyphs import ASCII, UNICODE
 from .looks import name_of, running_tasks
 from .palette import ActionProvider
+from .scratch import Scratch
 from .screens.confirm import QuitScreen
 from .screens.doing import ActingScreen
 from .screens.main import MainScreen
@@ -37,6 +37,9 @@ from .theme import ANSI_NAME, DARK, LIGHT, Painter
 
 FRAME_SECONDS: Final = 1 / 15
 """The least time between two frames. The first change after a pause is shown at once."""
+
+ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+"""Signals that end the screen in order."""
 
 
 class ParexApp(DashboardApp):
@@ -47,6 +50,7 @@ class ParexApp(DashboardApp):
     COMMANDS = {ActionProvider}  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "ask_quit", "Leave parex; asks while workers run", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Step back to the shell; fg brings parex back", show=False),
     ]
 
     class Changed(Message):
@@ -73,10 +77,13 @@ class ParexApp(DashboardApp):
         self.project_title = clean(title)
         self.snapshot = control.snapshot()
         self._signals = signals
+        self._aside = False  # an editor has the terminal
         self._dirty = threading.Event()
         self._last_frame = 0.0
         self._frame_waits = False
         self._stop_asked = False
+        self._scratch: Scratch | None = None
+        self._answered = self.snapshot.answer.number if self.snapshot.answer is not None else 0
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = ANSI_NAME if self._plain else DARK.name
@@ -96,17 +103,19 @@ class ParexApp(DashboardApp):
         self.control.on_change(self._heard)
         if self._signals:
             loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in ENDINGS:
                 loop.add_signal_handler(number, self._end_by_signal, int(number))
 
     def on_unmount(self) -> None:
         """Give the signals back."""
         if self._signals:
             loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in ENDINGS:
                 loop.remove_signal_handler(number)
 
     def _end_by_signal(self, number: int) -> None:
+        if number == signal.SIGINT and self._aside:
+            return  # ^C in the editor is meant for the editor
         self.exit(ExitRequest("leave" if self.running_names() else "quit", 128 + number), 128 + number)
 
     # --- frames
@@ -135,7 +144,35 @@ class ParexApp(DashboardApp):
         self._dirty.clear()  # before the snapshot is taken: what changes from here on is announced again
         self.snapshot = self.control.snapshot()
         self._keep_time()
+        self._hear_answer()
         self._show()
+
+    def _hear_answer(self) -> None:
+        """What came of a command about files is said once, by the screen on top that can say something."""
+        answer = self.snapshot.answer
+        if answer is None or answer.number == self._answered:
+            return
+        self._answered = answer.number
+        if answer.done and self._scratch is not None:
+            self._scratch.discard()
+            self._scratch = None
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, ActingScreen):
+                screen.hear(answer)
+                break
+        self.tell_scratch()
+
+    def keep_scratch(self, scratch: Scratch) -> None:
+        """Keep an edited text until the answer to the command that carries it."""
+        self._scratch = scratch
+
+    def tell_scratch(self) -> None:
+        """Its command was refused: say where the text is."""
+        if self._scratch is not None:
+            self.notify(
+                clean(f"Your text is kept in {self._scratch.path}"), severity="warning", timeout=30, markup=False
+            )
+            self._scratch = None
 
     def _second(self) -> None:
         self._show()
@@ -231,27 +268,50 @@ class ParexApp(DashboardApp):
         """Open a task's file in the person's editor; the screen steps aside for one that needs the terminal."""
         view = self.snapshot.features.get(feature)
         task = view.tasks.get(seq) if view is not None else None
-        if task is None:
-            return
-        reason = editable(task.task.path, self.snapshot.project.root)
+        if task is not None:
+            await self.open_file(task.task.path)
+
+    async def open_file(self, path: Path, line: int | None = None) -> None:
+        """Open a file of the project in the person's editor, at a line where the editor is known to take one."""
+        reason = editable(path, self.snapshot.project.root)
         if reason:
             self.notify(clean(reason), severity="warning", markup=False)
             return
         try:
-            argv, takes_terminal = editor_command(os.environ, task.task.path)
+            argv, takes_terminal = editor_command(os.environ, path, line)
             await self.run_editor(argv, takes_terminal)
         except (OSError, ValueError) as error:
             self.notify(clean(f"The editor cannot be started: {error}"), severity="error", markup=False)
 
-    async def run_editor(self, argv: list[str], takes_terminal: bool) -> None:
-        """Start it; where it takes the terminal, wait for its end with the screen out of the way."""
+    async def edit_scratch(self, path: Path) -> str:
+        """Open a private file in the person's editor and wait for its end; "" or why that cannot be, in one line."""
+        try:
+            argv, takes_terminal = editor_command(os.environ, path)
+            await self.run_editor(argv, takes_terminal, wait=True)
+        except (OSError, ValueError) as error:
+            return clean(f"The editor cannot be started: {error}")
+        return ""
+
+    async def run_editor(self, argv: list[str], takes_terminal: bool, *, wait: bool = False) -> None:
+        """Start it; where it takes the terminal, wait for its end with the screen out of the way.
+
+        One with a window of its own is waited for only with `wait`.
+        """
         if not takes_terminal:
             quiet = asyncio.subprocess.DEVNULL
-            await asyncio.create_subprocess_exec(*argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+            process = await asyncio.create_subprocess_exec(
+                *argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+            )
+            if wait:
+                await process.wait()
             return
         with self.suspend():
-            process = await asyncio.create_subprocess_exec(*argv)
-            await process.wait()
+            self._aside = True
+            try:
+                process = await asyncio.create_subprocess_exec(*argv)
+                await process.wait()
+            finally:
+                self._aside = False
         self.refresh(layout=True)
 
 
@@ -278,8 +338,9 @@ def run_dashboard(
 ) -> ExitRequest:
     """Show the dashboard until the person leaves. `title` names the project in the header.
 
-    Does not close the control. An error of the screen itself ends it with return code 1 and one short message on
-    standard error, never with a traceback: its values could be anything that was on the screen.
+    Does not close the control. An error of the screen itself ends it with return code 1 and a short message on
+    standard error and a report in the state folder, never with a traceback: its values could be anything that was on
+    the screen.
     """
     ascii_only = ascii or os.environ.get("PAREX_ASCII", "") not in ("", "0")
     app = ParexApp(
@@ -297,18 +358,7 @@ def run_dashboard(
     if result is None:
         result = ExitRequest("leave" if app.running_names() else "quit", code or 1)
     if caught.getvalue():
-        sys.stderr.write(crash_message(caught.getvalue()))
+        error = app._exception  # the printed form has the values in it, and is cut to the terminal's width
+        crash.tell(crash.faults_of(error) if error is not None else crash.faults_in(caught.getvalue()), time.time())
         return ExitRequest(result.how, code or 1)
     return result
-
-
-_PLACE: Final = re.compile(r"(parex_tui/[\w/]+\.py):(\d+) in (\w+)")
-
-
-def crash_message(report: str) -> str:
-    """One short message out of Textual's report of an error: what kind, and where in parex. No values."""
-    kinds = re.findall(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Matches|Group))\b", report, re.M)
-    places = _PLACE.findall(report)
-    where = f" in {places[-1][0]}:{places[-1][1]} ({places[-1][2]})" if places else ""
-    kind = clean(kinds[-1]) if kinds else "an error"
-    return f"parex: the screen ended by {kind}{where}. Running attempts go on; start parex again to see them.\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from textual.app import App
@@ -12,6 +13,7 @@ from parex_tui.run.snapshot import Control, Snapshot
 
 from .glyphs import Glyphs
 from .looks import Draw
+from .scratch import Scratch
 from .theme import Painter
 
 
@@ -48,6 +50,22 @@ class DashboardApp(App[ExitRequest]):
 
     async def edit_file(self, feature: str, seq: str) -> None:
         """Open a task's file in the person's editor."""
+        raise NotImplementedError
+
+    async def open_file(self, path: Path, line: int | None = None) -> None:
+        """Open a file of the project in the person's editor, at a line where it can."""
+        raise NotImplementedError
+
+    async def edit_scratch(self, path: Path) -> str:
+        """Open a private file in the person's editor and wait for its end; "" or why that cannot be, in one line."""
+        raise NotImplementedError
+
+    def keep_scratch(self, scratch: Scratch) -> None:
+        """Keep an edited text until the answer to the command that carries it."""
+        raise NotImplementedError
+
+    def tell_scratch(self) -> None:
+        """Its command was refused: say where the text is."""
         raise NotImplementedError
 
     def running_names(self) -> list[str]:

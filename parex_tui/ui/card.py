@@ -1,14 +1,12 @@
-"""The card under the tree and the overview of one task: its fields as lines."""
+"""The card under the tree: the selected task or feature in short, as lines."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from parex_tui.run.snapshot import AttemptView, FeatureView, TaskView
-from parex_tui.run.states import Evidence, TaskClaimed, TaskFailed, TaskReview, TaskVerified, TaskWaiting
-from parex_tui.tasks.model import ContextRef, JsonValue
+from parex_tui.run.states import Evidence, TaskClaimed, TaskElsewhere, TaskFailed, TaskReview, TaskVerified, TaskWaiting
 from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
@@ -17,7 +15,7 @@ from .lines import BLANK, Line, Role, Span, cut, spread, width_of, wrap
 from .looks import Draw, look, name_of
 from .panes import attempt_of
 
-_EVIDENCE_ROLES = {
+EVIDENCE_ROLES = {
     "created": Role.OK,
     "changed": Role.OK,
     "missing": Role.BAD,
@@ -28,10 +26,10 @@ _EVIDENCE_ROLES = {
 
 def card_lines(view: FeatureView, task: TaskView, width: int, draw: Draw) -> list[Line]:
     """The selected task in short: state, why, deliverables, criteria, what it needs and what needs it."""
-    lines = [_title(task, width, draw)]
-    sentence = _paragraph(state_sentence(task), width, Role.SOFT, most=3)
+    lines = [title_line(task, width, draw)]
+    sentence = paragraph(state_sentence(task, draw.now), width, Role.SOFT, most=3)
     lines += [*sentence, BLANK] if sentence else []
-    lines += _problems(task.task.problems, None, width, draw, most=2)
+    lines += problem_lines(task.task.problems, None, width, draw, most=2)
     lines += _deliverables(task, width, draw)
     lines += _criteria(task.task.acceptance_criteria, width, draw, most=4)
     lines += _relations(view, task, width, draw)
@@ -44,22 +42,28 @@ def feature_lines(view: FeatureView, width: int, draw: Draw) -> list[Line]:
     feature = view.feature
     right = [Span(view.engine.value, Role.RUN if view.engine == "running" else Role.SOFT)]
     lines = [spread([Span(feature.name or feature.id, Role.TITLE)], right, width, draw.glyphs.ellipsis)]
-    lines += _paragraph(feature.objective, width, Role.SOFT, most=4)
+    lines += paragraph(feature.objective, width, Role.SOFT, most=4)
     lines.append(BLANK)
     counts = feature.counts
     on_disk = f"{counts.completed} of {counts.total} completed"
-    lines.append(_pair("on disk", [Span(on_disk, Role.SOFT)], width, draw))
+    lines.append(pair("on disk", [Span(on_disk, Role.SOFT)], width, draw))
     if view.driver:
-        lines.append(_pair("driver", [Span(view.driver, Role.SOFT)], width, draw))
-    lines.append(_pair("at a time", [Span(str(view.slots), Role.SOFT)], width, draw))
-    lines += _problems(feature.problems, feature.path, width, draw, most=4)
+        lines.append(pair("driver", [Span(view.driver, Role.SOFT)], width, draw))
+    lines.append(pair("at a time", [Span(str(view.slots), Role.SOFT)], width, draw))
+    lines += problem_lines(feature.problems, feature.path, width, draw, most=4)
     lines += _criteria(feature.exit_criteria, width, draw, most=6, label="exit criteria")
     return lines
 
 
-def state_sentence(task: TaskView) -> str:
-    """What the state means, in one sentence; "" where the word alone says it."""
+def state_sentence(task: TaskView, now: float) -> str:
+    """What the state means, in a sentence or two; "" where the word alone says it. `now`: seconds since the epoch."""
     state = task.state
+    if isinstance(state, TaskElsewhere):
+        since = words.day_and_time(state.since)
+        if not state.stale:
+            return f"Another program works on it: its file changed last at {since}."
+        age = words.ago(now - state.since)
+        return f"Stale: unchanged since {since} ({age}), and nobody works on it. u puts it back to pending."
     if isinstance(state, (TaskFailed, TaskReview, TaskWaiting)):
         return state.reason
     attempt = attempt_of(task)
@@ -71,29 +75,37 @@ def state_sentence(task: TaskView) -> str:
     return str(getattr(state, "reason", "") or getattr(state, "note", ""))
 
 
-def _title(task: TaskView, width: int, draw: Draw) -> Line:
+def title_line(task: TaskView, width: int, draw: Draw) -> Line:
+    """The task's name and its state."""
     seen = look(task, draw)
     right = [Span(f"{draw.glyphs.of(seen.sign)} {seen.word}", seen.role)]
     return spread([Span(name_of(task), Role.TITLE)], right, width, draw.glyphs.ellipsis)
 
 
-def _paragraph(text: str, width: int, role: Role, most: int = 10_000) -> list[Line]:
+def paragraph(text: str, width: int, role: Role, most: int = 10_000) -> list[Line]:
     """The wrapped text, `most` rows of it; the card has no room for more, the task's own screen has."""
     rows = wrap(text, width) if text else []
     return [Line((Span(row, role),)) for row in rows[:most]]
 
 
-def _pair(label: str, right: list[Span], width: int, draw: Draw) -> Line:
+def pair(label: str, right: list[Span], width: int, draw: Draw) -> Line:
+    """A label and, at the right end, what it labels."""
     return spread([Span(label, Role.DIM)], right, width, draw.glyphs.ellipsis)
 
 
-def _deliverables(task: TaskView, width: int, draw: Draw, whole: bool = False) -> list[Line]:
-    if not task.task.deliverables:
-        return [_pair("deliverables", [Span("none named", Role.DIM)], width, draw)]
+def evidence_of(task: TaskView) -> dict[str, Evidence]:
+    """What the latest attempt's evidence says, by deliverable."""
     attempt = attempt_of(task)
-    evidence: dict[str, Evidence] = {}
-    if attempt is not None and attempt.outcome is not None:
-        evidence = {one.deliverable: one for one in attempt.outcome.evidence}
+    if attempt is None or attempt.outcome is None:
+        return {}
+    return {one.deliverable: one for one in attempt.outcome.evidence}
+
+
+def deliverables_head(task: TaskView, width: int, draw: Draw) -> Line:
+    """The deliverables' heading, with how many are there."""
+    if not task.task.deliverables:
+        return pair("deliverables", [Span("none named", Role.DIM)], width, draw)
+    evidence = evidence_of(task)
     total = len(task.task.deliverables)
     right: list[Span] = []
     if evidence:
@@ -102,24 +114,23 @@ def _deliverables(task: TaskView, width: int, draw: Draw, whole: bool = False) -
     elif task.activity is not None and task.activity.files_total:
         there, total = task.activity.files_done, task.activity.files_total
         right = [Span(f"{there} of {total} new or changed", Role.OK if there == total else Role.SOFT)]
-    lines = [_pair("deliverables", right or [Span(str(total), Role.DIM)], width, draw)]
+    return pair("deliverables", right or [Span(str(total), Role.DIM)], width, draw)
+
+
+def _deliverables(task: TaskView, width: int, draw: Draw) -> list[Line]:
+    lines = [deliverables_head(task, width, draw)]
+    evidence = evidence_of(task)
     for name in task.task.deliverables:
         one = evidence.get(name)
-        role = Role.DIM if one is None else _EVIDENCE_ROLES.get(one.state, Role.SOFT)
+        role = Role.DIM if one is None else EVIDENCE_ROLES.get(one.state, Role.SOFT)
         good = one is not None and role is Role.OK
         sign = draw.glyphs.done if good else draw.glyphs.failed if role is Role.BAD else draw.glyphs.waiting
         tail = [] if one is None else [Span(one.state, role)]
-        if whole:
-            lines += _hanging(f"  {sign} ", role, name, Role.TEXT, width)
-            if one is not None:
-                detail = f"{one.state}. {one.detail}" if one.detail else one.state
-                lines += _hanging("    ", role, detail, role, width)
-        else:
-            lines.append(spread([Span(f"  {sign} ", role), Span(name)], tail, width, draw.glyphs.ellipsis))
+        lines.append(spread([Span(f"  {sign} ", role), Span(name)], tail, width, draw.glyphs.ellipsis))
     return lines
 
 
-def _hanging(lead: str, lead_role: Role, text: str, role: Role, width: int) -> list[Line]:
+def hanging(lead: str, lead_role: Role, text: str, role: Role, width: int) -> list[Line]:
     """`lead` before the first row of the wrapped text, blanks before the others."""
     indent = width_of([Span(lead)])
     rows = wrap(text, max(8, width - indent))
@@ -130,7 +141,7 @@ def _hanging(lead: str, lead_role: Role, text: str, role: Role, width: int) -> l
 def _criteria(items: tuple[str, ...], width: int, draw: Draw, most: int, label: str = "criteria") -> list[Line]:
     if not items:
         return []
-    lines = [_pair(label, [Span(str(len(items)), Role.DIM)], width, draw)]
+    lines = [pair(label, [Span(str(len(items)), Role.DIM)], width, draw)]
     for item in items[:most]:
         lead = [Span(f"  {draw.glyphs.waiting} ", Role.DIM), Span(item, Role.SOFT)]
         lines.append(spread(lead, [], width, draw.glyphs.ellipsis))
@@ -163,9 +174,9 @@ def _relations(view: FeatureView, task: TaskView, width: int, draw: Draw) -> lis
     needs = _relation_spans(view, task.task.depends_on, draw)
     then = _relation_spans(view, dependents(view, task.seq), draw)
     if needs:
-        lines.append(_pair("needs", needs, width, draw))
+        lines.append(pair("needs", needs, width, draw))
     if then:
-        lines.append(_pair("then", then, width, draw))
+        lines.append(pair("then", then, width, draw))
     return lines
 
 
@@ -174,14 +185,14 @@ def _agent(view: FeatureView, task: TaskView, width: int, draw: Draw) -> list[Li
     agent = (attempt.agent if attempt is not None else "") or task.task.suggested_agent or "the default"
     driver = attempt.driver if attempt is not None else view.driver
     text = f"{agent} {draw.glyphs.arrow} {driver}" if driver else agent
-    lines = [_pair("agent", [Span(text, Role.SOFT)], width, draw)]
+    lines = [pair("agent", [Span(text, Role.SOFT)], width, draw)]
     if attempt is not None:
         seen = attempt_words(attempt, draw)
-        lines.append(_pair("attempts", [Span(f"{attempt.number}  ", Role.SOFT), *seen], width, draw))
+        lines.append(pair("attempts", [Span(f"{attempt.number}  ", Role.SOFT), *seen], width, draw))
     if task.expected is not None:
         own = any(one.outcome is not None for one in task.attempts)
         usual = "usual time" if own else f"usual for {cut(task.task.suggested_agent, 20) or 'its agent'}"
-        lines.append(_pair(usual, [Span(words.elapsed(task.expected), Role.DIM)], width, draw))
+        lines.append(pair(usual, [Span(words.elapsed(task.expected), Role.DIM)], width, draw))
     return lines
 
 
@@ -200,16 +211,17 @@ def attempt_words(attempt: AttemptView, draw: Draw) -> list[Span]:
     return [Span(f"{draw.glyphs.review} {outcome.verdict.value}", Role.REVIEW), time]
 
 
-def _problems(found: tuple[Problem, ...], base: Path | None, width: int, draw: Draw, most: int) -> list[Line]:
+def problem_lines(found: tuple[Problem, ...], base: Path | None, width: int, draw: Draw, most: int) -> list[Line]:
+    """Problems in words, `most` of them; below `base` named by their path, without it by the file's name."""
     lines: list[Line] = []
     for problem in found[:most]:
         where = clean(problem.where(base)) if base is not None else clean(problem.path.name + _place(problem))
         role = Role.BAD if problem.severity is Severity.ERROR else Role.WARN
         if problem.severity is Severity.NOTE:
             role = Role.DIM
-        lines += _hanging(f"{draw.glyphs.unreadable} ", role, f"{where}  {problem.message}", role, width)
+        lines += hanging(f"{draw.glyphs.unreadable} ", role, f"{where}  {problem.message}", role, width)
         if problem.remedy:
-            lines += _hanging("  ", Role.DIM, problem.remedy, Role.DIM, width)
+            lines += hanging("  ", Role.DIM, problem.remedy, Role.DIM, width)
     if len(found) > most:
         lines.append(Line((Span(f"  {len(found) - most} more", Role.DIM),)))
     return lines
@@ -219,82 +231,3 @@ def _place(problem: Problem) -> str:
     if problem.line is None:
         return ""
     return f":{problem.line}" if problem.column is None else f":{problem.line}:{problem.column}"
-
-
-# --- the overview -----------------------------------------------------------------------------------------------
-
-
-def overview_lines(view: FeatureView, task: TaskView, root: Path, width: int, draw: Draw) -> list[Line]:
-    """Every field of a task, those that parex does not know included."""
-    one = task.task
-    lines = [_title(task, width, draw)]
-    lines += _paragraph(state_sentence(task), width, Role.SOFT)
-    lines.append(BLANK)
-    lines += _problems(one.problems, root, width, draw, most=1000)
-    if one.problems:
-        lines.append(BLANK)
-    lines += _deliverables(task, width, draw, whole=True)
-    lines.append(BLANK)
-    if one.acceptance_criteria:
-        lines.append(Line((Span("criteria", Role.DIM),)))
-        for item in one.acceptance_criteria:
-            lines += _hanging(f"  {draw.glyphs.waiting} ", Role.DIM, item, Role.TEXT, width)
-        lines.append(BLANK)
-    for label, refs in (("context", one.context_files), ("reference", one.reference_files)):
-        if refs:
-            lines.append(Line((Span(label, Role.DIM),)))
-            for ref in refs:
-                lines += _hanging(f"  {draw.glyphs.waiting} ", Role.DIM, _ref_text(ref), Role.TEXT, width)
-            lines.append(BLANK)
-    lines += _relations_whole(view, task, width, draw)
-    lines.append(BLANK)
-    fields = [
-        ("seq", one.seq),
-        ("status", one.status_text),
-        ("parallel", "yes" if one.parallel else "no"),
-        ("batch", "none" if task.batch is None else str(task.batch)),
-        ("suggested agent", one.suggested_agent),
-        ("agent id", one.agent_id),
-        ("started at", one.started_at),
-        ("completed at", one.completed_at),
-        ("summary", one.completion_summary),
-        ("file", clean(str(one.path))),
-        ("changed", words.day_and_time(one.modified) if one.modified else ""),
-    ]
-    for label, value in fields:
-        lines += _hanging(f"{label:<17}", Role.DIM, value or draw.glyphs.dash, Role.TEXT if value else Role.DIM, width)
-    lines += _extra(one.extra, width)
-    return lines
-
-
-def _ref_text(ref: ContextRef) -> str:
-    ranges = ",".join(f"{first}-{last}" for first, last in ref.lines)
-    text = f"{ref.path}:{ranges}" if ranges else ref.path
-    return f"{text}  ({ref.reason})" if ref.reason else text
-
-
-def _relations_whole(view: FeatureView, task: TaskView, width: int, draw: Draw) -> list[Line]:
-    lines: list[Line] = []
-    for label, seqs in (("needs", list(task.task.depends_on)), ("then", dependents(view, task.seq))):
-        lines.append(Line((Span(label, Role.DIM), Span("" if seqs else "  nothing", Role.DIM))))
-        for seq in seqs:
-            other = view.tasks.get(seq)
-            if other is None:
-                lines += _hanging(
-                    f"  {draw.glyphs.unreadable} ", Role.WARN, f"{seq}  names no task here", Role.WARN, width
-                )
-            else:
-                seen = look(other, draw)
-                left = [Span(f"  {draw.glyphs.of(seen.sign)} ", seen.role), Span(name_of(other))]
-                lines.append(spread(left, [Span(seen.word, seen.role)], width, draw.glyphs.ellipsis))
-    return lines
-
-
-def _extra(extra: Mapping[str, JsonValue], width: int) -> list[Line]:
-    if not extra:
-        return []
-    lines = [BLANK, Line((Span("other fields", Role.DIM),))]
-    for name, value in extra.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        lines += _hanging(f"  {clean(name)}  ", Role.CODE_KEY, clean(text), Role.TEXT, width)
-    return lines

@@ -10,6 +10,7 @@ from parex_tui.run.snapshot import BatchState, BatchView, EngineState, FeatureVi
 from parex_tui.run.states import TaskBarred, TaskBlocked, TaskElsewhere, TaskFailed, TaskReview, TaskSkipped
 
 from . import words
+from .changes import problem_count
 from .lines import Line, Role, Span, cut, spread, width_of, wrap
 from .looks import (
     SIGN_ROLES,
@@ -46,6 +47,9 @@ def header_line(view: FeatureView | None, title: str, width: int, draw: Draw, de
         number = current_batch(view)
         if number is not None:
             wanted.append((2, False, [Span(f"  batch {number} of {len(view.batches)}", Role.SOFT)]))
+        problems = problem_count(view)
+        if problems:
+            wanted.append((1, False, [Span(f"  {words.plural(problems, 'problem')}", Role.WARN, "P")]))
         if view.saved is not None and view.saved >= 1:
             wanted.append((4, True, [Span(f"  {words.saved(view.saved, view.saved_share)}", Role.OK)]))
         if view.tokens:

@@ -35,6 +35,7 @@ class Role(StrEnum):
     CODE_TEXT = "code text"
     CODE_NUMBER = "code number"
     CODE_WORD = "code word"
+    FOUND = "found"
 
 
 class Span(NamedTuple):

@@ -24,7 +24,7 @@ class ActionProvider(Provider):
 
     def _help(self, action: Action, reason: str) -> str:
         keys = " ".join(key_name(key) for key in action.keys)
-        return f"{keys}   {reason or action.help}"
+        return f"{keys}   {reason or action.help}" if keys else reason or action.help
 
     async def discover(self) -> Hits:
         """All of them, in the order of the help."""
@@ -36,8 +36,8 @@ class ActionProvider(Provider):
         """Those that match, best first."""
         matcher = self.matcher(query)
         for action, reason in self._rows():
-            text = f"{_title(action)} {action.help}"
-            score = matcher.match(text)
+            # What an action is called counts more than a word somewhere in its help.
+            score = max(2 * matcher.match(_title(action)), matcher.match(f"{_title(action)} {action.help}"))
             if score > 0:
                 shown = matcher.highlight(_title(action))
                 yield Hit(score, shown, partial(self._run, action), _title(action), self._help(action, reason))

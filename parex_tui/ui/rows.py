@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from parex_tui.run.snapshot import BatchState, BatchView, EngineState, FeatureView, Snapshot, TaskView
+from parex_tui.run.states import TaskElsewhere
 
 from . import words
 from .lines import BLANK, Line, Role, Span, spread, width_of
 from .looks import Draw, barred_count, current_batch, done_count, look, name_of, unreadable_count
+from .search import Index, Query
 
 
 class RowKind(StrEnum):
@@ -42,38 +43,6 @@ class Row(NamedTuple):
 
 UNPLANNED = 0
 """The number of the group that holds the tasks without a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What the find line asks for: words that must all occur, and `status:word` conditions."""
-
-    words: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Query | None:
-        """The query of a typed text; None for a blank one."""
-        found: list[str] = []
-        statuses: list[str] = []
-        for word in text.casefold().split():
-            if word.startswith("status:"):
-                if word != "status:":
-                    statuses.append(word.removeprefix("status:"))
-            else:
-                found.append(word)
-        return cls(tuple(found), tuple(statuses)) if found or statuses else None
-
-    def matches(self, feature: FeatureView, task: TaskView, draw: Draw) -> bool:
-        """Whether a task answers the query: by seq, title, agent, its feature's name, and its state in words."""
-        if self.statuses:
-            seen = look(task, draw)
-            state = f"{seen.sign} {seen.word} {task.task.status_text}".replace("_", " ").casefold()
-            spaced = [status.replace("_", " ").replace("-", " ") for status in self.statuses]
-            if not all(status in state for status in spaced):
-                return False
-        text = f"{task.task.name} {task.task.suggested_agent} {feature.feature.id} {feature.feature.name}".casefold()
-        return all(word in text for word in self.words)
 
 
 def unplanned(view: FeatureView) -> list[str]:
@@ -115,14 +84,20 @@ def batch_opens_by_itself(batch: BatchView, batches: tuple[BatchView, ...]) -> b
 
 
 def build_rows(
-    snapshot: Snapshot, folds: Mapping[RowId, bool], selected: RowId | None, query: Query | None, draw: Draw
+    snapshot: Snapshot,
+    folds: Mapping[RowId, bool],
+    selected: RowId | None,
+    query: Query | None,
+    draw: Draw,
+    index: Index | None = None,
 ) -> list[Row]:
     """The rows of the tree, top to bottom. `folds` says which rows a person opened (True) or folded (False).
 
     The selected task's own batch and feature never fold by themselves, so a snapshot cannot hide the cursor. With a
-    query only what matches is there, and all of it is open.
+    query only what matches is there, archived or not, and all of it is open; `index` saves reading the texts again.
     """
     rows: list[Row] = []
+    index = index or Index()
     by_themselves = open_by_themselves(snapshot)
     for view in snapshot.features.values():
         feature_id = RowId(RowKind.FEATURE, view.key)
@@ -134,9 +109,13 @@ def build_rows(
                 is_open = inside or view.key in by_themselves
         else:
             is_open = True
-        children = _feature_rows(view, folds, selected if holds else None, query, draw) if is_open else []
-        if query is not None and not children:
-            continue
+        children: list[Row] = []
+        if query is not None:
+            children = _found_rows(view, query, draw, index)
+            if not children and not query.matches_feature(view, index):
+                continue
+        elif is_open:
+            children = _feature_rows(view, folds, selected if holds else None)
         if rows and rows[-1].id.kind is not RowKind.FEATURE:
             rows.append(Row(RowId(RowKind.GAP, view.key)))
         rows.append(Row(feature_id, is_open if view.tasks else None))
@@ -144,9 +123,8 @@ def build_rows(
     return rows
 
 
-def _feature_rows(
-    view: FeatureView, folds: Mapping[RowId, bool], selected: RowId | None, query: Query | None, draw: Draw
-) -> list[Row]:
+def _groups(view: FeatureView) -> list[tuple[int, list[str], bool]]:
+    """Batches and what stands in none: number, seqs, whether it is open by itself."""
     groups: list[tuple[int, list[str], bool]] = [
         (batch.number, [seq for seq in batch.seqs if seq in view.tasks], batch_opens_by_itself(batch, view.batches))
         for batch in view.batches
@@ -154,22 +132,33 @@ def _feature_rows(
     loose = unplanned(view)
     if loose:
         groups.append((UNPLANNED, loose, True))
+    return groups
+
+
+def _feature_rows(view: FeatureView, folds: Mapping[RowId, bool], selected: RowId | None) -> list[Row]:
     rows: list[Row] = []
-    for number, seqs, opens in groups:
+    for number, seqs, opens in _groups(view):
         batch_id = RowId(RowKind.BATCH, view.key, number)
-        if query is not None:
-            seqs = [seq for seq in seqs if query.matches(view, view.tasks[seq], draw)]
-            if not seqs:
-                continue
-            is_open = True
-        else:
-            folded = folds.get(batch_id)
-            inside = selected is not None and selected.kind is RowKind.TASK and selected.seq in seqs
-            is_open = (opens or inside) if folded is None else folded
+        folded = folds.get(batch_id)
+        inside = selected is not None and selected.kind is RowKind.TASK and selected.seq in seqs
+        is_open = (opens or inside) if folded is None else folded
         rows.append(Row(batch_id, is_open))
         if is_open:
-            rows += [Row(RowId(RowKind.TASK, view.key, 0, seq), None, number) for seq in seqs]
+            rows += _task_rows(view, number, seqs)
     return rows
+
+
+def _found_rows(view: FeatureView, query: Query, draw: Draw, index: Index) -> list[Row]:
+    rows: list[Row] = []
+    for number, seqs, _ in _groups(view):
+        found = [seq for seq in seqs if query.matches(view, view.tasks[seq], draw, index)]
+        if found:
+            rows += [Row(RowId(RowKind.BATCH, view.key, number), True), *_task_rows(view, number, found)]
+    return rows
+
+
+def _task_rows(view: FeatureView, number: int, seqs: list[str]) -> list[Row]:
+    return [Row(RowId(RowKind.TASK, view.key, 0, seq), None, number) for seq in seqs]
 
 
 # --- one row as a line ------------------------------------------------------------------------------------------
@@ -253,12 +242,18 @@ def batch_tail(batch: BatchView, view: FeatureView, draw: Draw) -> list[Span]:
     return [Span(f"waits for {current_batch(view)} {draw.glyphs.dot} {words.plural(total, 'task')}", Role.DIM)]
 
 
+_ROOMY: Final = 64
+"""Cells from which a row has room for more than its tail."""
+
+
 def _task_line(task: TaskView, width: int, draw: Draw) -> Line:
     seen = look(task, draw)
     done = seen.sign in ("done", "skipped")
     name = Role.DIM if seen.sign == "waiting" else Role.SOFT if done else Role.TEXT
     left = [Span("    "), Span(draw.glyphs.of(seen.sign), seen.role), Span(f" {name_of(task)}", name)]
     tail = "updating" if task.task.updating else seen.tail
+    if isinstance(task.state, TaskElsewhere) and task.state.stale and width >= _ROOMY:
+        tail = f"unchanged since {words.day_and_time(task.state.since)}  {tail}"
     if width_of(left) + 2 + width_of([Span(tail)]) > width:
         # The card tells the whole reason; here the task's name matters more.
         tail = seen.word if seen.sign == "unreadable" else tail.partition(": ")[0]

@@ -73,6 +73,7 @@ _ANSI: Final[Mapping[Role, Style]] = {
     Role.CODE_TEXT: Style(color="green"),
     Role.CODE_NUMBER: Style(color="yellow"),
     Role.CODE_WORD: Style(color="magenta"),
+    Role.FOUND: Style(reverse=True),
 }
 
 
@@ -121,6 +122,7 @@ class Painter:
         }
         demo = named["warning"]
         self._styles[Role.DEMO] = Style(color=back.rich_color, bgcolor=demo.rich_color, bold=True)
+        self._styles[Role.FOUND] = Style(color=back.rich_color, bgcolor=named["secondary"].rich_color)
         self._selected = Style(bgcolor=back.blend(named["primary"], 0.3).rich_color)
 
     def strip(self, line: Line, width: int, base: Style) -> Strip:
@@ -133,12 +135,14 @@ class Painter:
             if span.text:
                 text = span.text if span.text.isprintable() else printable(span.text)
                 style = base + self._styles[span.role]
-                inside = line.selected and span.role not in _FRAMES
+                inside = line.selected and span.role not in _UNSELECTED
                 segments.append(Segment(text, style + self._selected if inside else style))
         return Strip(segments, width_of(line.spans)).adjust_cell_length(width, base)
 
 
-_FRAMES: Final = (Role.FRAME, Role.FRAME_FOCUS, Role.FRAME_BAD, Role.FRAME_REVIEW)
+_UNSELECTED: Final = (Role.FRAME, Role.FRAME_FOCUS, Role.FRAME_BAD, Role.FRAME_REVIEW, Role.FOUND)
+"""What keeps its own background on the cursor's line."""
+
 _NEEDED: Final = ("primary", "secondary", "accent", "warning", "error", "success", "foreground", "background")
 
 

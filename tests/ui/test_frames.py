@@ -8,13 +8,15 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from textual.strip import Strip
 
 from parex_tui.run.snapshot import Snapshot
-from parex_tui.ui.app import ParexApp, crash_message, run_dashboard
+from parex_tui.ui.app import ParexApp, run_dashboard
+from parex_tui.ui.crash import faults_in, message
 from parex_tui.ui.editor import editor_command
 from parex_tui.ui.panes import pane_heights
 from parex_tui.ui.screens.main import MainScreen
@@ -163,14 +165,14 @@ async def test_an_error_of_the_screen_ends_it_without_its_values(monkeypatch: py
         async with app.run_test(size=(80, 24)):
             pass
     assert app.return_code == 1
-    message = crash_message(caught.getvalue())
-    assert value not in message
-    assert "ValueError" in message
-    assert message.count("\n") == 1
+    told = message(faults_in(caught.getvalue()), None)
+    assert value not in told
+    assert "ValueError" in told
+    assert told.count("\n") == 1
 
 
-def test_run_dashboard_reports_a_crash_with_code_1_and_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_run_dashboard_reports_a_crash_with_code_1_and_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state_home: Path
 ) -> None:
     monkeypatch.setattr(MainScreen, "refresh_view", lambda screen: 1 / 0)
     real = ParexApp.run
@@ -179,7 +181,11 @@ def test_run_dashboard_reports_a_crash_with_code_1_and_one_line(
     assert result.return_code == 1
     error = capsys.readouterr().err
     assert error.startswith("parex: the screen ended by ZeroDivisionError")
-    assert error.count("\n") == 1
+    assert error.count("\n") == 2
+    (report,) = (state_home / "parex" / "crashes").iterdir()
+    assert str(report) in error
+    assert "ZeroDivisionError" in report.read_text()
+    assert "textual/_callback.py:" in report.read_text()
 
 
 def test_editor_command() -> None:

@@ -273,7 +273,8 @@ async def test_find_filters_keeps_and_clears() -> None:
         await one.press("slash", *"status:failed")
         tree = one.main.task_tree
         assert [row.id.seq for row in tree.rows if row.id.seq] == ["08"]
-        assert "find status:failed  1 match" in one.text
+        assert "1 Tasks  find status:failed" in one.text
+        assert "1 of 26" in one.text
         await one.press("enter")
         assert one.app.focused is tree
         task = tree.task_view()

@@ -75,11 +75,11 @@ async def test_json_with_its_problem(tmp_path: Path) -> None:
     text = "\n".join(["{", *rows, '  "completion_summary": "no comma before"', "}"])
     path = tmp_path / "subtask_03.json"
     path.write_text(text)
-    from parex_tui.ui.files import numbered, read_shown
+    from parex_tui.ui.files import listing, read_shown
 
     lines, note = read_shown(path, tmp_path)
     assert note == ""
-    shown = [line.text for line in numbered(lines, 120, (broken,), "⚠", colour=True)]
+    shown = [line.text for line in listing(lines, 120, (broken,), "⚠", colour=True).lines]
     assert shown[11].startswith('⚠12    "completion_summary"')
     assert shown[12].strip().startswith("column 3: a comma is missing")
     assert shown[13].startswith(" 13  }")

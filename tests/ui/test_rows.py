@@ -10,7 +10,8 @@ from parex_tui.run.snapshot import BatchState, BatchView, EngineState, Snapshot
 from parex_tui.run.states import TaskElsewhere, TaskReady
 from parex_tui.ui.glyphs import ASCII, STATES, UNICODE
 from parex_tui.ui.looks import Draw
-from parex_tui.ui.rows import Query, Row, RowId, RowKind, build_rows, row_line
+from parex_tui.ui.rows import Row, RowId, RowKind, build_rows, row_line
+from parex_tui.ui.search import Query
 
 from . import fakes, pictures
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, TypeVar, cast
+from typing import ClassVar, Literal, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from ..app_base import DashboardApp
 from ..lines import BLANK, Line, Role, Span, cut_spans, width_of, wrap
 from ..widgets.base import FramedWidget
-
-Answer = TypeVar("Answer")
+from .modal import Answer, AskingScreen
 
 
 class Box(FramedWidget):
@@ -58,7 +56,7 @@ class Box(FramedWidget):
         self.styles.height = min(screen_height, len(self._box_rows) + 2)
 
 
-class BoxScreen(ModalScreen[Answer]):
+class BoxScreen(AskingScreen[Answer]):
     """A modal screen with one box in its middle."""
 
     def __init__(self, title: str, rows: Sequence[Line], role: Role = Role.FRAME_FOCUS) -> None:
@@ -102,7 +100,7 @@ class ConfirmScreen(BoxScreen[bool]):
 
     def action_answer(self, answer: bool) -> None:
         """Close with the answer."""
-        self.dismiss(answer)
+        self.close(answer)
 
 
 class QuitScreen(BoxScreen[Literal["leave", "stop_all"]]):
@@ -146,11 +144,11 @@ class QuitScreen(BoxScreen[Literal["leave", "stop_all"]]):
             self._names = names
             self._box.set_rows(self._rows())
         if not names:
-            self.dismiss("stop_all" if self._stopping else "leave")
+            self.close("stop_all" if self._stopping else "leave")
 
     def action_leave(self) -> None:
         """Leave them running."""
-        self.dismiss("stop_all" if self._stopping else "leave")
+        self.close("stop_all" if self._stopping else "leave")
 
     def action_stop(self) -> None:
         """Stop all, then wait."""
@@ -162,4 +160,4 @@ class QuitScreen(BoxScreen[Literal["leave", "stop_all"]]):
 
     def action_cancel(self) -> None:
         """Stay."""
-        self.dismiss(None)
+        self.close(None)

@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from textual.screen import Screen
-
-from parex_tui.run.snapshot import Command, FeatureView
+from parex_tui.run.snapshot import FeatureView
 from parex_tui.run.states import TaskElsewhere, TaskFailed
-from parex_tui.tasks.text import clean
 
 from .. import words
-from ..actions import Situation, command_for, refusal, wants_retry
-from ..app_base import DashboardApp
+from ..actions import command_for, wants_retry
 from ..looks import name_of, running_tasks, undecided
-from .confirm import ConfirmScreen
+from .changing import ChangingScreen
 from .note import NoteScreen
 
 
-class ActingScreen(Screen[None]):
+class ActingScreen(ChangingScreen):
     """A screen with a situation: what is selected. Its actions check the refusal first and say it in a toast."""
-
-    is_ready = False
-    """Whether its widgets are there: from its mount to its unmount."""
-
-    @property
-    def dashboard(self) -> DashboardApp:
-        """The app."""
-        return cast(DashboardApp, self.app)
-
-    def situation(self) -> Situation:
-        """What is selected."""
-        raise NotImplementedError
-
-    def refresh_view(self) -> None:
-        """Show the app's newest snapshot, at this moment."""
-        raise NotImplementedError
-
-    def on_unmount(self) -> None:
-        """A frame that comes later finds nothing to show."""
-        self.is_ready = False
-
-    def on_screen_resume(self) -> None:
-        """What changed while the screen was covered."""
-        self.refresh_view()
-
-    def say(self, text: str) -> None:
-        """A toast: why something is refused, or a result that cannot be seen in place."""
-        self.notify(clean(text), severity="warning", markup=False)
-
-    def allowed(self, name: str) -> Situation | None:
-        """The situation, where an action can be done in it; else None, and the reason has been said."""
-        situation = self.situation()
-        reason = refusal(name, situation)
-        if reason:
-            self.say(reason)
-            return None
-        return situation
-
-    def send(self, command: Command) -> None:
-        """Send a command; where it is refused at once, say why."""
-        reason = self.dashboard.control.send(command)
-        if reason:
-            self.say(reason)
-
-    def _confirmed(self, question: str, details: list[str], yes: str, command: Command) -> None:
-        def decided(answer: bool | None) -> None:
-            if answer:
-                self.send(command)
-
-        self.app.push_screen(ConfirmScreen(question, details, yes), decided)
 
     def action_run_or_retry(self) -> None:
         """Retry the selected task where that is what it needs, else run the batch."""
@@ -97,7 +41,7 @@ class ActingScreen(Screen[None]):
             for task in undecided(situation.feature)
         ]
         command = command_for("next_batch", situation.feature.key, "")
-        self._confirmed("Go on to the next batch anyway?", [*waiting, "", "This is recorded."], "go on", command)
+        self.confirmed("Go on to the next batch anyway?", [*waiting, "", "This is recorded."], "go on", command)
 
     def action_stop(self) -> None:
         """Stop one attempt: asks, naming the task."""
@@ -106,7 +50,7 @@ class ActingScreen(Screen[None]):
             task = situation.task
             lost = "The attempt ends; files it wrote stay."
             command = command_for("stop", situation.feature.key, task.seq)
-            self._confirmed("Stop this task?", [name_of(task), "", lost], "stop it", command)
+            self.confirmed("Stop this task?", [name_of(task), "", lost], "stop it", command)
 
     def action_stop_all(self) -> None:
         """Stop every attempt of the feature: asks, naming the tasks."""
@@ -115,7 +59,7 @@ class ActingScreen(Screen[None]):
             names = running_names(situation.feature)
             question = f"Stop {words.plural(len(names), 'task')}?"
             command = command_for("stop_all", situation.feature.key, "")
-            self._confirmed(question, [*names, "", "Nothing new is started."], "stop all", command)
+            self.confirmed(question, [*names, "", "Nothing new is started."], "stop all", command)
 
     def action_pause(self) -> None:
         """Start nothing new."""
@@ -142,7 +86,7 @@ class ActingScreen(Screen[None]):
         if situation is not None and situation.feature is not None and situation.task is not None:
             command = command_for("skip", situation.feature.key, situation.task.seq)
             details = [name_of(situation.task), "", "Tasks that depend on it stay blocked."]
-            self._confirmed("Skip this task?", details, "skip it", command)
+            self.confirmed("Skip this task?", details, "skip it", command)
 
     def action_reset(self) -> None:
         """Back to pending: asks."""
@@ -152,7 +96,7 @@ class ActingScreen(Screen[None]):
             details = [name_of(situation.task), "", "Its file will say pending."]
             if isinstance(situation.task.state, TaskElsewhere) and not situation.task.state.stale:
                 details.append("Another program seems to work on it just now.")
-            self._confirmed("Put this task back to pending?", details, "reset it", command)
+            self.confirmed("Put this task back to pending?", details, "reset it", command)
 
     async def action_edit(self) -> None:
         """Open the task's JSON in the person's editor."""

@@ -9,8 +9,9 @@ from textual import events
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
-from ..actions import ACTIONS, key_name
+from ..actions import ACTIONS, BY_NAME, key_name
 from ..app_base import DashboardApp
+from ..changes import MENU
 from ..glyphs import STATES, UNICODE, Glyphs
 from ..lines import BLANK, Line, Role, Span, wrap
 from ..looks import SIGN_ROLES
@@ -52,7 +53,14 @@ def help_rows(bindings: Sequence[ActiveBinding]) -> list[Line]:
                 parts = wrap(text, _TEXT_WIDTH)
                 rows.append(Line((Span(f"  {_shown(keys):<13}", Role.KEY), Span(parts[0]))))
                 rows += [Line((Span(" " * 15), Span(part))) for part in parts[1:]]
+            rows += _menu_rows() if group == "Change" else []
     return rows
+
+
+def _menu_rows() -> list[Line]:
+    """The keys of a task's menu, which `E` opens."""
+    actions = [(key, BY_NAME[name]) for key, name in MENU if not BY_NAME[name].keys]
+    return [Line((Span(f"  {'E ' + key:<13}", Role.KEY), Span(action.help))) for key, action in actions]
 
 
 def _shown(keys: Sequence[str]) -> str:
@@ -81,11 +89,12 @@ _SIGN_WORDS: Final = {
 
 
 _TEXT_WIDTH = 56
-_ORDER = ("Run", "Decide", "See", "Program")
+_ORDER = ("Run", "Decide", "Change", "See", "Program")
 
 
 def _place(active: ActiveBinding) -> str:
     names = {"TaskTree": "Tree", "Pane": "Pane", "MainScreen": "See", "TaskScreen": "Task"}
+    names |= {"ProblemsScreen": "Problems", "ProblemList": "Problems"}
     return names.get(type(active.node).__name__, "Program")
 
 
@@ -115,7 +124,7 @@ class HelpScreen(BoxScreen[None]):
 
     def action_close(self) -> None:
         """Back to where it was opened."""
-        self.dismiss(None)
+        self.close(None)
 
     def action_scroll_by(self, amount: int) -> None:
         """Scroll the box."""

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Input
 
-from parex_tui.run.snapshot import EngineState, FeatureView, TaskView
+from parex_tui.run.snapshot import Answer, EngineState, FeatureView, TaskView
+from parex_tui.tasks.text import clean
 
 from ..actions import ACTIONS, Situation, footer_line
 from ..card import card_lines, feature_lines
@@ -20,6 +20,7 @@ from ..looks import running_tasks, undecided
 from ..rows import RowId, RowKind
 from ..widgets.area import PaneArea, PaneKey
 from ..widgets.bars import Bar
+from ..widgets.find import FINDING, FindLine
 from ..widgets.pane import Pane, TextPane
 from ..widgets.tree import TaskTree
 from .doing import ActingScreen
@@ -47,6 +48,7 @@ class MainScreen(ActingScreen):
         *(
             Binding(",".join(action.keys), action.name, action.help, priority="ctrl+p" in action.keys)
             for action in ACTIONS
+            if action.keys
         ),
         Binding("shift+tab", "switch_back", "To the pane before"),
         Binding("escape", "back", "Back: clear the find line, leave the zoom, to the tree"),
@@ -60,6 +62,8 @@ class MainScreen(ActingScreen):
         self._zoom: PaneKey | None = None
         self._two_columns: bool | None = None
         self._news: dict[str, News] = {}  # by feature
+        self._answer = ("", -NEWS_SECONDS)  # what came of the last change of a file, and when
+        self._awaited: tuple[str, frozenset[str]] | None = None  # a feature and its seqs, or "" and all features
 
     def compose(self) -> ComposeResult:
         """Header, body, gate, find line, footer."""
@@ -71,13 +75,12 @@ class MainScreen(ActingScreen):
                 yield Pane("preview")
             yield PaneArea("panes")
         yield Bar("gate")
-        yield Input(id="find", placeholder="words, status:failed      enter keeps, esc clears", max_length=200)
+        yield FindLine("words  status:failed  agent:coder  file:src  -not      ↑ ↓ move  enter keeps  esc clears")
         yield Bar("footer")
 
     def on_mount(self) -> None:
         """Begin in the tree."""
         self.is_ready = True
-        self.query_one("#find", Input).display = False
         self.task_tree.focus()
         self.refresh_view()
 
@@ -117,6 +120,7 @@ class MainScreen(ActingScreen):
         width, height = self.size
         tree = self.task_tree
         tree.show(snapshot, draw)
+        self._select_awaited()
         view, task = tree.feature_view(), tree.task_view()
         title, note = self.dashboard.project_title, self.dashboard.demo_note
         self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note)], width)
@@ -126,7 +130,8 @@ class MainScreen(ActingScreen):
         news = self._news_of(view)
         self.query_one("#gate", Bar).show(lambda w: gate_lines(view, seq, w, most, draw, news, snapshot.trouble), width)
         situation = self.situation()
-        self.query_one("#footer", Bar).show(lambda w: [footer_line(situation, w)], width)
+        finding = self.query_one(FindLine).display
+        self.query_one("#footer", Bar).show(lambda w: [FINDING if finding else footer_line(situation, w)], width)
         self._show_card(view, task)
         preview = self.query_one("#preview", Pane)
         preview.display = self.is_narrow and height >= LOW and task is not None and task.activity is not None
@@ -164,8 +169,42 @@ class MainScreen(ActingScreen):
                 new = old._replace(ran=runs)
             self._news[view.key] = new
 
+    def hear(self, answer: Answer) -> None:
+        """Shown where news are; where no feature is selected there is no such place, and a toast says it."""
+        if not answer.done:
+            self._awaited = None
+        if self.task_tree.feature_view() is None or not answer.done:
+            super().hear(answer)
+        else:
+            self._answer = (clean(answer.text), self.dashboard.clock())
+            self.set_timer(NEWS_SECONDS + 0.1, self.refresh_view)
+
+    def await_task(self, feature: str) -> None:
+        """Select the task that will be new in a feature."""
+        self._awaited = (feature, frozenset(self.dashboard.snapshot.features[feature].tasks))
+
+    def await_feature(self) -> None:
+        """Select the feature that will be new."""
+        self._awaited = ("", frozenset(self.dashboard.snapshot.features))
+
+    def _select_awaited(self) -> None:
+        """Put the cursor on what was asked for, once it is there."""
+        if self._awaited is None:
+            return
+        feature, known = self._awaited
+        features = self.dashboard.snapshot.features
+        view = features.get(feature)
+        new = [key for key in (features if view is None else view.tasks) if key not in known]
+        if new:
+            self._awaited = None
+            kind = RowKind.FEATURE if view is None else RowKind.TASK
+            self.task_tree.select(RowId(kind, new[-1] if view is None else feature, 0, "" if view is None else new[-1]))
+
     def _news_of(self, view: FeatureView | None) -> str:
-        """The feature's message while it is new: it changed under our eyes, less than `NEWS_SECONDS` ago."""
+        """The last answer while it is new; else the feature's message, while that is: less than `NEWS_SECONDS` old."""
+        text, since = self._answer
+        if 0 <= self.dashboard.clock() - since < NEWS_SECONDS:
+            return text.rstrip(".")
         if view is None or view.key not in self._news:
             return ""
         news = self._news[view.key]
@@ -221,20 +260,27 @@ class MainScreen(ActingScreen):
         self.task_tree.select(near[(near.index(here) + 1) % len(near)] if here in near else near[0])
 
     def action_find(self) -> None:
-        """Open the find line."""
-        find = self.query_one("#find", Input)
-        find.display = True
-        find.focus()
+        """Open the find line; the tree, which shows what is found, comes in sight."""
+        if self._zoom is not None:
+            self._set_zoom(None)
+        self.set_class(False, "-panes-view")
+        self.query_one(FindLine).open()
+        self.refresh_view()
 
-    @on(Input.Changed, "#find")
-    def _find_changed(self, event: Input.Changed) -> None:
+    @on(FindLine.Changed, "#find")
+    def _find_changed(self, event: FindLine.Changed) -> None:
         self.task_tree.find(event.value)
         self.refresh_view()
 
-    @on(Input.Submitted, "#find")
+    @on(FindLine.Moved)
+    def _find_moved(self, event: FindLine.Moved) -> None:
+        self.task_tree.move_found(event.amount)
+
+    @on(FindLine.Submitted, "#find")
     def _find_submitted(self) -> None:
-        self.query_one("#find", Input).display = False
+        self.query_one(FindLine).display = False
         self.task_tree.focus()
+        self.refresh_view()
 
     def action_zoom(self) -> None:
         """One pane gets all the room; again: as before. From the tree it is the selected task's."""
@@ -300,10 +346,9 @@ class MainScreen(ActingScreen):
 
     def action_back(self) -> None:
         """One step back: the find line, the zoom, the query, the focus."""
-        find = self.query_one("#find", Input)
+        find = self.query_one(FindLine)
         if find.display or self.task_tree.is_filtered:
-            find.value = ""
-            find.display = False
+            find.clear_and_close()
             self.task_tree.find("")
             self.task_tree.focus()
             self.refresh_view()

@@ -8,13 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from parex_tui.tasks.text import clean
 
+from .modal import AskingScreen
 
-class NoteScreen(ModalScreen[str]):
+
+class NoteScreen(AskingScreen[str]):
     """A note to go with a decision. Enter takes what is there, also nothing; esc gives the decision up (None)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
@@ -36,8 +37,8 @@ class NoteScreen(ModalScreen[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter."""
-        self.dismiss(event.value.strip())
+        self.close(event.value.strip())
 
     def action_cancel(self) -> None:
         """Esc."""
-        self.dismiss(None)
+        self.close(None)

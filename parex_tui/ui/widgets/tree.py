@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -12,11 +13,13 @@ from textual.message import Message
 from parex_tui.run.snapshot import EngineState, FeatureView, Snapshot, TaskView
 from parex_tui.run.states import TaskReady, TaskRunning
 
-from .. import words
-from ..lines import BLANK, Line, Role, Span
+from ..lines import BLANK, Line, Role, Span, wrap
 from ..looks import Draw, undecided
-from ..rows import Query, Row, RowId, RowKind, build_rows, next_feature, row_line
+from ..rows import Row, RowId, RowKind, build_rows, next_feature, row_line
+from ..search import Index, Query
 from .base import FramedWidget
+
+COMPLAINT_ROWS: Final = 5
 
 
 class TaskTree(FramedWidget, can_focus=True):
@@ -51,6 +54,10 @@ class TaskTree(FramedWidget, can_focus=True):
         self.selected: RowId | None = None
         self.query_text = ""
         self._query: Query | None = None
+        self._texts = Index()
+        self._total = 0
+        self._found = 0
+        self._complaint = ""
 
     # --- what it shows
 
@@ -72,7 +79,12 @@ class TaskTree(FramedWidget, can_focus=True):
         was_there = self.selected in self._index
         at = self._at()
         shown_at = at - self.top
-        self._rows = build_rows(self._snapshot, self._folds, self.selected, self._query, self._draw)
+        self._rows = build_rows(self._snapshot, self._folds, self.selected, self._query, self._draw, self._texts)
+        if self._query is not None:
+            self._complaint = self._query.complaint(self._snapshot, self._draw, self._texts)
+            self._total = sum(len(view.tasks) for view in self._snapshot.features.values())
+            self._found = sum(row.id.kind is RowKind.TASK for row in self._rows)
+            self._texts.forget_but(self._snapshot)
         self._index = {row.id: index for index, row in enumerate(self._rows)}
         if self.selected is not None and self.selected not in self._index:
             self._fall_back(at)
@@ -115,15 +127,21 @@ class TaskTree(FramedWidget, can_focus=True):
     # --- the frame
 
     def title(self) -> Sequence[Span]:
-        """`1 · Tasks`."""
-        return (Span("1 Tasks", Role.ACCENT if self.has_focus else Role.SOFT),)
+        """`1 Tasks`, and the query in force."""
+        name = Span("1 Tasks", Role.ACCENT if self.has_focus else Role.SOFT)
+        return (name,) if self._query is None else (name, Span(f"  find {self.query_text}", Role.WARN))
 
     def subtitle(self, width: int) -> Sequence[Span]:
-        """The query in force, and how many tasks match it; else nothing."""
+        """How many of all tasks the query has found; else nothing."""
         if self._query is None:
             return ()
-        count = sum(row.id.kind is RowKind.TASK for row in self._rows)
-        return (Span(f"find {self.query_text}  {words.plural(count, 'match', 'matches')}  esc clears", Role.WARN),)
+        return (Span(f"{self._found:,} of {self._total:,}", Role.WARN), Span("  esc clears", Role.DIM, "escape"))
+
+    def pinned(self, width: int) -> Sequence[Line]:
+        """What is wrong with the query."""
+        if self._query is None or not self._complaint:
+            return ()
+        return [Line((Span(row, Role.WARN),)) for row in wrap(self._complaint, width)[:COMPLAINT_ROWS]]
 
     def body_length(self, width: int) -> int:
         """One line a row; one that says so where there is none."""
@@ -194,6 +212,15 @@ class TaskTree(FramedWidget, can_focus=True):
     def action_page(self, amount: int) -> None:
         """A page down or up."""
         self._move_to(self._at() + amount * max(1, self.page - 1), 1 if amount > 0 else -1)
+
+    def move_found(self, amount: int) -> None:
+        """The cursor to another task, over the rows between: for moving while the find line has the focus."""
+        tasks = [index for index, row in enumerate(self._rows) if row.id.kind is RowKind.TASK]
+        if not tasks:
+            return
+        at = self._at()
+        place = bisect_left(tasks, at) if amount < 0 else bisect_right(tasks, at) - 1
+        self._move_to(tasks[min(max(0, place + amount), len(tasks) - 1)], 1)
 
     def action_edge(self, last: bool) -> None:
         """First or last row."""
@@ -266,8 +293,10 @@ class TaskTree(FramedWidget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Select the row; a click on its fold sign folds; a second click opens a task."""
-        index = event.y - 1 + self.top
-        if not 0 < event.y < self.size.height - 1 or not 0 <= index < len(self._rows):
+        y = event.y - 1 - len(self.pinned(self.text_width))
+        index = y + self.top
+        if y < 0 or event.y >= self.size.height - 1 or index >= len(self._rows):
+            super().on_click(event)
             return
         event.stop()
         row = self._rows[index]

@@ -1,0 +1,18 @@
+"""A screen over another one that asks something and is closed with the answer."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from textual.screen import ModalScreen
+
+Answer = TypeVar("Answer")
+
+
+class AskingScreen(ModalScreen[Answer]):
+    """Closes once. Keys that were typed faster than it closed still reach it and mean nothing any more."""
+
+    def close(self, answer: Answer | None) -> None:
+        """Close with the answer; None where there is none."""
+        if self.is_current:
+            self.dismiss(answer)
