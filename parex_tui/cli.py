@@ -8,6 +8,7 @@ Exit codes, the same for every command: 0 fine (of a run: all verified), 1 somet
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -144,7 +145,7 @@ def trouble(error: OSError) -> int:
         return FINE
     place = f"{error.filename}: " if error.filename else ""
     print(f"parex: {place}{error.strerror or error}", file=sys.stderr)  # noqa: T201 - the one place for it
-    return USAGE
+    return FAILED if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else USAGE
 
 
 def _dispatch(options: argparse.Namespace) -> int:

@@ -219,19 +219,20 @@ def _is_there(path: str) -> bool:
 def _block(feature: str, path: str, files: list[str]) -> str:
     """One feature, as the full path prints it."""
     counts = {"pending": 0, "in_progress": 0, "completed": 0, "blocked": 0}
-    seqs = set()
+    needs: dict[str, list[str]] = {}
     for name in files:
         if name == "task.json":
             continue
         task = _load(f"{path}/{name}")
-        seqs.add(_check_task(task, name))
+        needs[_check_task(task, name)] = task.get("depends_on") or []  # type: ignore[assignment]  # checked to be texts
         status = task.get("status")
         if type(status) is not str or status not in counts:
             raise _DoubtError
         counts[status] += 1
     total = len(files) - 1
-    if len(seqs) != total:
+    if len(needs) != total:
         raise _DoubtError
+    _check_order(needs)
     base = _load(f"{path}/task.json")
     title, status = _check_feature(base, counts["completed"], total)
     if status == "archived":
@@ -344,6 +345,17 @@ def _check_task(task: Json, name: str) -> str:
     if not all(_are_references(task.get(key)) for key in ("context_files", "reference_files")):
         raise _DoubtError
     return seq
+
+
+def _check_order(needs: dict[str, list[str]]) -> None:
+    """Every dependency is a task, written as its seq, and none waits for itself."""
+    left = {seq: set(wanted) for seq, wanted in needs.items()}
+    while left:
+        free = [seq for seq, wanted in left.items() if not wanted & left.keys()]
+        if not free or any(not left[seq] <= needs.keys() for seq in free):
+            raise _DoubtError
+        for seq in free:
+            del left[seq]
 
 
 def _check_feature(base: Json, completed: int, total: int) -> tuple[str, str]:

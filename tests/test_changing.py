@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,6 +17,12 @@ from typing import Any
 import pytest
 
 from parex_tui.cli import main
+from parex_tui.commands import gate
+from parex_tui.run import checks, statedir
+from parex_tui.run.trust import Trust
+from parex_tui.tasks.layout import locate
+from parex_tui.tasks.model import JsonValue
+from parex_tui.tasks.reader import read_project
 
 from .conftest import REPOSITORY
 from .report.strictly import faults
@@ -169,6 +176,54 @@ def test_complete_passes_a_gate_of_checks_and_refuses_while_one_fails(root: Path
     )
 
 
+def with_checks(root: Path, *commands: str) -> None:
+    """Task 02 with checks that a person has trusted."""
+    blocks: list[JsonValue] = [{"type": "command", "command": one} for one in commands]
+    write(task_path(root, "02"), {**fields(root, "02"), "verification": blocks})
+    digest = Trust(root).what(read_project(locate(root, explicit=True)).features[0], "02")
+    Trust(root).trust([one.executable for one in digest], time.time)
+
+
+def test_a_check_that_touches_the_task_file_runs_once(root: Path, parex: Run) -> None:
+    path = task_path(root, "02").relative_to(root)
+    with_checks(root, f"echo x >> ran; echo ' ' >> {path}")
+    code, out, _ = parex("complete", "auth", "02", "Login")
+    assert code == 0
+    assert out.count("=== Verification gate") == 1
+    assert (root / "ran").read_text() == "x\n"
+    assert fields(root, "02")["status"] == "completed"
+
+
+def test_what_changed_while_the_checks_ran_is_looked_at_again(root: Path, parex: Run) -> None:
+    path = task_path(root, "01").relative_to(root)
+    with_checks(
+        root,
+        f"echo x >> ran; sed -i 's/\"completed\"/\"pending\"/' {path}; echo ' ' >> {task_path(root, '02')}",
+    )
+    code, _, err = parex("complete", "auth", "02", "Login")
+    assert code == 1
+    assert "it depends on 01 (pending)" in err
+    assert (root / "ran").read_text() == "x\n"
+    assert fields(root, "02")["status"] == "pending"
+
+
+def test_the_gates_heading_stands_before_the_first_check_runs(
+    root: Path, parex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_checks(root, "true")
+    told: list[str] = []
+    told_before: list[str] = []
+    monkeypatch.setattr(gate, "say", told.append)
+
+    def run(*words: object) -> None:
+        told_before.extend(told)
+        raise OSError(errno.EIO, "looked at")
+
+    monkeypatch.setattr(checks, "run_command", run)
+    assert parex("complete", "auth", "02", "Login")[0] != 0
+    assert told_before == ["", "=== Verification gate: auth/02 ===", ""]
+
+
 def test_commands_that_nobody_trusts_are_shown_and_not_run(root: Path, parex: Run) -> None:
     _with_checks(root, {"type": "command", "command": "touch ran"})
     code, out, err = parex("complete", "auth", "02", "x")
@@ -310,6 +365,14 @@ def test_a_task_that_runs_under_parex_is_left_to_it(root: Path, parex: Run) -> N
         assert (code, "runs under parex" in err) == (1, True)
         assert parex("edit", "auth", "04", "title=Other")[0] == 0
         assert fields(root, "04")["status"] == "in_progress"
+        original = task_path(root, "04").read_bytes()
+        for seq in ("02", "03", "04"):
+            path = task_path(root, seq)
+            write(path, {**json.loads(path.read_bytes()), "status": "completed"})
+        code, _, err = parex("archive", "auth")
+        assert (code, "auth/04 runs under parex" in err) == (1, True)
+        assert task_path(root, "04").exists()
+        task_path(root, "04").write_bytes(original)
     finally:
         (root / "go").touch()
         process.wait(60)
@@ -346,6 +409,17 @@ def test_edit_does_not_complete_behind_the_gate(root: Path, parex: Run) -> None:
     assert parex("edit", "auth", "01", "status=pending")[0] == 0
     assert fields(root, "01")["completed_at"] is None
     assert fields(root, "task")["completed_count"] == 0
+
+
+def test_the_whole_file_in_the_editor_does_not_complete_behind_the_gate(
+    root: Path, parex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = all_bytes(root)
+    editor(root, monkeypatch, "path.write_text(text.replace('\"pending\"', '\"completed\"'))")
+    code, _, err = parex("edit", "auth", "02")
+    assert code == 1
+    assert "completing is checked: `parex complete auth 02" in err
+    assert all_bytes(root) == before
 
 
 def test_the_editor_gets_a_copy_and_what_is_written_comes_back(
@@ -510,6 +584,33 @@ def test_undo_takes_back_one_change_after_another_byte_for_byte(root: Path, pare
     assert parex("undo")[:2] == (0, "✓ Taken back: 02 Task 02: status completed\n")
     assert all_bytes(root) == first
     assert parex("undo")[0] == 1
+
+
+def test_every_change_tells_that_it_is_not_in_the_journal(
+    root: Path, parex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert parex("edit", "auth", "03", "title=Before")[0] == 0
+    monkeypatch.setattr(statedir, "append_line", full)
+    for words in (
+        ("block", "auth", "02"),
+        ("edit", "auth", "03", "title=Other"),
+        ("new", "task", "auth", "Five"),
+    ):
+        code, _, err = parex(*words)
+        assert code == 0
+        assert "the journal of edits cannot be written: No space left" in err
+
+
+def test_messages_name_files_from_the_projects_root_on(root: Path, parex: Run) -> None:
+    assert parex("edit", "auth", "03", "title=Ours")[0] == 0
+    task_path(root, "03").unlink()
+    code, _, err = parex("undo")
+    assert code == 1
+    assert ".tmp/tasks/auth/subtask_03.json: the file is gone" in err
+    assert str(root) not in err
 
 
 def test_undo_does_not_take_back_what_somebody_changed_since(root: Path, parex: Run) -> None:

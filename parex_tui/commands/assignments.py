@@ -77,9 +77,12 @@ def value_of(assignment: Assignment, feature: Feature, task: Task | None) -> Jso
     field, text = assignment.field, assignment.text
     if assignment.is_json:
         try:
-            value = parse(text.encode("utf-8", "replace")).value
+            document = parse(text.encode("utf-8", "replace"))
         except InvalidError as error:
             raise UsageError(f"{clean(field)}: not JSON in column {error.column}: {error.message}") from error
+        if document.is_scanned and document.odd_numbers():
+            raise UsageError(f"{clean(field)}: {clean(text, 40)} has a number that JSON cannot hold; write it as text")
+        value = document.value
     elif field == "parallel":
         if text.lower() not in _YES_NO:
             raise UsageError(f"parallel is true or false, not {clean(text, 40)}")

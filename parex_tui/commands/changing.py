@@ -7,7 +7,6 @@ changed a file between the two, it begins anew with what is there now.
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -18,11 +17,11 @@ from typing import Final
 from parex_tui.cli import FAILED, FINE, UsageError
 from parex_tui.report.changed_text import Changed, changed_json, relative
 from parex_tui.run.attempts import Journal
-from parex_tui.run.desk import PERSON, Desk
-from parex_tui.run.states import Running, Starting
+from parex_tui.run.desk import Desk
+from parex_tui.run.rules import RuleError, check_idle, check_open, command
 from parex_tui.tasks.edit import ChangedError, Edit, EditError
 from parex_tui.tasks.layout import Location
-from parex_tui.tasks.model import Feature, Status, Task
+from parex_tui.tasks.model import Feature, Task
 from parex_tui.tasks.naming import task_named
 from parex_tui.tasks.problems import Severity
 from parex_tui.tasks.reader import read_project
@@ -62,10 +61,10 @@ class Bench:
         self.journal = Journal(self.root)
 
     def feature(self, name: str, *, archived: bool = False) -> Feature:
-        """The feature of that name; an archived one only where that is meant. Raises UsageError, Refused."""
+        """The feature of that name; an archived one only where that is meant. Raises UsageError, RuleError."""
         feature = pick(self.project, name)
-        if feature.archived and not archived:
-            raise Refused(f"{feature.id} is archived; {command('unarchive', feature.id)} first")
+        if not archived:
+            check_open(feature)
         return feature
 
     def task(self, feature: Feature, word: str) -> Task:
@@ -90,20 +89,13 @@ class Bench:
         return task
 
     def refuse_running(self, feature: Feature, task: Task) -> None:
-        """Raises Refused where an attempt of the task is alive: its file is the engine's."""
-        found = self.journal.feature_attempts(feature.key).get(task.seq, ())
-        for attempt in found:
-            if isinstance(attempt.state(), Running | Starting):
-                raise Refused(
-                    f"{feature.id}/{task.seq} runs under parex (attempt {attempt.number}); stop it first: "
-                    "open the dashboard and press x on it",
-                    task=task.seq,
-                )
+        """Raises RuleError where an attempt of the task is alive: its file is the engine's."""
+        check_idle(self.journal, feature, task.seq)
 
     def sync(self, feature: Feature) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
         """task.json in line with the tasks: what changed, and a warning where it could not be written."""
         try:
-            edit = self.desk.sync(feature.path, by=PERSON)
+            edit = self.desk.sync(feature.path)
         except EditError as error:
             return (), (f"task.json is not in line with its tasks: {error}",)
         return ((edit,) if edit is not None and edit.changed else ()), ()
@@ -113,6 +105,15 @@ class Bench:
         now = read_project(Location(self.root, (feature.path,)))
         counts = next((one.counts for one in now.features if one.path == feature.path), feature.counts)
         return counts.completed, counts.total
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """Why what was changed is not in the journal, one line; nothing where it is."""
+        return (self.desk.trouble,) if self.desk.trouble else ()
+
+    def short(self, text: str) -> str:
+        """A message with paths as a person knows them, from the project's root on."""
+        return text.replace(f"{clean(str(self.root))}/", "")
 
     def relative(self, path: Path) -> str:
         """A path as messages name it."""
@@ -129,11 +130,14 @@ def carry_out(options: Namespace, act: Callable[[Bench], Changed]) -> int:
             if left:
                 continue
             return tell_refusal(options, bench, Refused(str(error)))
+        except RuleError as error:
+            return tell_refusal(options, bench, Refused(str(error), task=error.seq))
         except EditError as error:
             return tell_refusal(options, bench, Refused(str(error)))
         except Refused as refusal:
             return tell_refusal(options, bench, refusal)
-        return tell(options, bench.root, changed)
+        warnings = tuple(bench.short(line) for line in (*changed.warnings, *bench.trouble))
+        return tell(options, bench.root, replace(changed, warnings=warnings))
     raise AssertionError("the last try returns")
 
 
@@ -159,7 +163,8 @@ def tell_refusal(options: Namespace, bench: Bench, refusal: Refused) -> int:
         found.id if found is not None else "",
         refusal.task,
         lines=refusal.lines,
-        reason=clean(refusal.reason),
+        reason=bench.short(clean(refusal.reason)),
+        warnings=bench.trouble,
     )
     if options.json:
         _print_json(changed, bench.root)
@@ -167,6 +172,8 @@ def tell_refusal(options: Namespace, bench: Bench, refusal: Refused) -> int:
         for line in changed.lines:
             say(line)
         (say if refusal.as_is else warn)(changed.reason)
+    for warning in changed.warnings:
+        warn(warning)
     return refusal.code
 
 
@@ -183,11 +190,6 @@ def closing(feature: Feature, changed: Changed) -> Changed:
     return changed
 
 
-def command(*words: str) -> str:
-    """A command line of parex to try, quoted for a shell."""
-    return f"`parex {' '.join(shlex.quote(word) for word in words)}`"
-
-
 def plain(text: str, what: str, *, lines: bool = False) -> str:
     """`text` from the command line, without blanks around it. Raises UsageError where no file should hold it.
 
@@ -199,8 +201,3 @@ def plain(text: str, what: str, *, lines: bool = False) -> str:
     if any((char < " " or "\x7f" <= char <= "\x9f") and char not in allowed for char in text):
         raise UsageError(f"the {what} has control characters in it: {clean(text, 60)}; leave them out")
     return text.strip()
-
-
-def is_open(task: Task | None) -> bool:
-    """Whether a dependency holds up what depends on it."""
-    return task is None or not task.readable or task.status is not Status.COMPLETED

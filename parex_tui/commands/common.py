@@ -55,7 +55,8 @@ def settings_for(root: Path) -> Settings:
 def pick(project: Project, name: str | None) -> Feature:
     """The feature of that name; without a name the only one that is not archived. Raises UsageError."""
     live = [feature for feature in project.features if not feature.archived]
-    names = ", ".join(feature.id for feature in live[:12]) + (", …" if len(live) > 12 else "")
+    listed = live or project.features
+    names = ", ".join(feature.id for feature in listed[:12]) + (", …" if len(listed) > 12 else "")
     if not project.features:
         raise UsageError(f"{clean(str(project.root))}: no features here; a feature is a folder below .tmp/tasks/")
     if name is None:

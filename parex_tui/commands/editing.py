@@ -15,6 +15,7 @@ from typing import Final
 from parex_tui.cli import UsageError
 from parex_tui.report.changed_text import Changed, field_lines
 from parex_tui.run.desk import PERSON
+from parex_tui.run.rules import check_status, with_times
 from parex_tui.tasks.document import InvalidError, parse
 from parex_tui.tasks.edit import ChangedError, Edit, EditError
 from parex_tui.tasks.files import Content, UnreadableError, read
@@ -24,7 +25,7 @@ from parex_tui.tasks.patch import same_value
 from parex_tui.tasks.text import clean
 
 from .assignments import LISTS, Assignment, check_value, field_name, read_assignments, value_of
-from .changing import TRIES, Bench, Refused, carry_out, closing, command
+from .changing import TRIES, Bench, Refused, carry_out, closing
 from .copies import Copy, copy_of
 
 _DIFF_LINES: Final = 200
@@ -67,16 +68,18 @@ def _write_fields(
     changes: Mapping[str, JsonValue],
     digest: str | None = None,
 ) -> Edit:
-    """Set them, with what a new status brings along. Raises Refused, EditError."""
-    wanted = dict(changes)
-    if task is not None and "status" in changes:
-        bench.refuse_running(feature, task)
-        if changes["status"] == Status.COMPLETED.value and task.status is not Status.COMPLETED:
-            remedy = command("complete", feature.id, task.seq, "what was done")
-            raise Refused(f"completing is checked: {remedy}", task=task.seq)
-        if changes["status"] != Status.COMPLETED.value and task.completed_at:
-            wanted.setdefault("completed_at", None)
-    return bench.desk.set(path, wanted, by=PERSON, digest=digest or (task.digest if task is not None else None))
+    """Set them, with what a new status brings along. Raises EditError."""
+    if task is None:
+        return bench.desk.set(path, changes, by=PERSON, digest=digest)
+    if "status" in changes:
+        _check_status(bench, feature, task, changes["status"])
+    return bench.desk.set(path, with_times(task, changes), by=PERSON, digest=digest or task.digest)
+
+
+def _check_status(bench: Bench, feature: Feature, task: Task, status: JsonValue) -> None:
+    """Raises RuleError where the task may not have it."""
+    bench.refuse_running(feature, task)
+    check_status(feature, task, status)
 
 
 def _told(bench: Bench, feature: Feature, task: Task | None, path: Path, edit: Edit) -> Changed:
@@ -107,8 +110,10 @@ def _edit_file(bench: Bench, options: Namespace) -> Changed:
         after = copy.edit()
         if after == before:
             return Changed("edit", feature.id, "" if task is None else task.seq, ("Nothing was changed.",))
-        _check_document(after, copy)
+        values = _checked_document(after, copy)
         try:
+            if task is not None and values.get("status") != task.status_text:
+                _check_status(bench, feature, task, values.get("status"))
             edit = bench.desk.replace(path, before, after, by=PERSON)
         except ChangedError:
             raise _overtaken(bench, path, after, copy) from None
@@ -125,7 +130,7 @@ def _read(bench: Bench, path: Path) -> Content:
         raise Refused(f"{bench.relative(path)}: {error}{remedy}") from error
 
 
-def _check_document(data: bytes, copy: Copy) -> None:
+def _checked_document(data: bytes, copy: Copy) -> Mapping[str, JsonValue]:
     try:
         value = parse(data).value
     except InvalidError as error:
@@ -133,6 +138,7 @@ def _check_document(data: bytes, copy: Copy) -> None:
         raise Refused(f"not valid JSON in {place}: {error.message}; nothing was changed; {copy.keep()}") from error
     if not isinstance(value, dict):
         raise Refused(f"a task file holds one object in braces; nothing was changed; {copy.keep()}")
+    return value
 
 
 def _overtaken(bench: Bench, path: Path, ours: bytes, copy: Copy) -> Refused:

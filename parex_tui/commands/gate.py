@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 
 from parex_tui.cli import NOT_TRUSTED
-from parex_tui.report.verify_text import bad_checks_text, command_lines, result_text, verdict_text
-from parex_tui.run.checks import BadChecks, CheckResult, NoChecks, Report, Untrusted, gate
+from parex_tui.report.verify_text import Found, bad_checks_text, command_lines, result_text, verdict_text
+from parex_tui.run.checks import BadChecks, CheckResult, Cleared, NoChecks, Report, Untrusted, look, verify
+from parex_tui.run.rules import command
 from parex_tui.run.trust import Trust
 from parex_tui.tasks.model import Feature, Task
 
-from .changing import Bench, Refused, command
+from .changing import Bench, Refused
 from .common import say
 
 
@@ -21,16 +22,22 @@ def pass_gate(bench: Bench, feature: Feature, task: Task, *, force: bool, quiet:
     """
     name = f"{feature.id}/{task.seq}"
     heading = ("", f"=== Verification gate: {name} ===", "")
-    told = False
 
-    def tell(result: CheckResult) -> None:
-        nonlocal told
-        for line in (*(() if told else heading), result_text(result)):
-            if not quiet:
+    def tell(*lines: str) -> None:
+        if not quiet:
+            for line in lines:
                 say(line)
-        told = True
 
-    match found := gate(bench.root, feature, task, Trust(bench.root), time.time, tell):
+    def tell_result(result: CheckResult) -> None:
+        tell(result_text(result))
+
+    standing = look(task, Trust(bench.root))
+    if isinstance(standing, Cleared):
+        tell(*heading)
+        found: Found = verify(bench.root, feature, task, standing, time.time, tell_result)
+    else:
+        found = standing
+    match found:
         case NoChecks():
             return ()
         case BadChecks():
@@ -48,8 +55,7 @@ def pass_gate(bench: Bench, feature: Feature, task: Task, *, force: bool, quiet:
             )
             forced = "its checks were not run: nobody has trusted their commands"
         case Report() if found.passed:
-            if not quiet:
-                say(f"\n✓ Verification passed ({len(found.results)} check(s))")
+            tell("", f"✓ Verification passed ({len(found.results)} check(s))")
             return ()
         case Report():
             failed = sum(not result.passed for result in found.results)

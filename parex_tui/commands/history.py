@@ -10,8 +10,8 @@ from parex_tui.cli import FINE
 from parex_tui.report.changed_text import Changed, conflict_lines, conflicts_json, field_lines
 from parex_tui.report.wording import duration
 from parex_tui.run.edit_journal import EditJournal
-from parex_tui.run.edits import Entry
-from parex_tui.tasks.edit import ChangedError, Edit
+from parex_tui.run.rules import check_insist
+from parex_tui.tasks.edit import ChangedError
 
 from .changing import Bench, Refused, carry_out
 from .common import say, warn
@@ -23,22 +23,11 @@ def undo(options: Namespace) -> int:
 
 
 def _undo(bench: Bench) -> Changed:
-    found = EditJournal(bench.root).refresh().undoable()
     try:
-        text = bench.desk.undo()
+        found = bench.desk.undo()
     except ChangedError as error:  # to begin anew would take back the change before it
         raise Refused(str(error)) from error
-    edits, warnings = _in_line(bench, found[-1]) if found else ((), ())
-    trouble = (bench.desk.trouble,) if bench.desk.trouble else ()
-    return Changed("undo", lines=(f"✓ Taken back: {text}",), warnings=(*warnings, *trouble), edits=edits)
-
-
-def _in_line(bench: Bench, entry: Entry) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
-    """task.json follows from the tasks: bring it in line with those whose status was taken back."""
-    folders = {(bench.root / part.file).parent for part in entry.parts if part.before and "status" in part.fields}
-    features = [one for one in bench.project.features if one.path in folders and entry.moved is None]
-    done = [bench.sync(feature) for feature in features]
-    return tuple(edit for edits, _ in done for edit in edits), tuple(line for _, lines in done for line in lines)
+    return Changed("undo", lines=(f"✓ Taken back: {found.text}",), warnings=found.warnings, edits=found.edits)
 
 
 def _list(bench: Bench) -> Changed:
@@ -68,9 +57,15 @@ def conflicts(options: Namespace) -> int:
 
 
 def _insist(bench: Bench, number: int) -> Changed:
-    edit = bench.desk.insist(number)
+    found = next((one for one in bench.desk.conflicts() if one.number == number), None)
+    check_insist(bench.journal, bench.project, found)
+    try:
+        edit = bench.desk.insist(number)
+    except ChangedError as error:  # the conflict has another number now
+        raise Refused(str(error)) from error
+    synced = bench.desk.follow(edit.path, edit.old.get("status"), edit.new.get("status"))
     lines = (f"✓ Wrote ours again in {bench.relative(edit.path)}", *field_lines(edit))
-    return Changed("conflicts", lines=lines, edits=(edit,))
+    return Changed("conflicts", lines=lines, warnings=synced.warnings, edits=(edit, *synced.edits))
 
 
 def _yield(bench: Bench, number: int) -> Changed:

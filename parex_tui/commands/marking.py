@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parex_tui.cli import UsageError
@@ -16,11 +17,12 @@ from parex_tui.report.wording import duration
 from parex_tui.run.attempts import Decision
 from parex_tui.run.board import UNDO
 from parex_tui.run.desk import PERSON
+from parex_tui.run.rules import check_start, command, open_dependencies, status_told
 from parex_tui.tasks.edit import SUMMARY_LIMIT, ChangedError, Edit, EditError, cut_summary
-from parex_tui.tasks.model import Feature, Status, Task
-from parex_tui.tasks.text import clean
+from parex_tui.tasks.model import Feature, JsonValue, Status, Task
+from parex_tui.tasks.patch import same_value
 
-from .changing import Bench, Refused, carry_out, closing, command, is_open, plain
+from .changing import Bench, Refused, carry_out, closing, plain
 from .common import ask, settings_for
 
 if TYPE_CHECKING:
@@ -34,20 +36,33 @@ def complete(options: Namespace) -> int:
     summary = plain(" ".join(options.summary), "summary", lines=True)
     if not summary:
         raise UsageError("the summary is blank: say in a few words what was done")
-    return carry_out(options, lambda bench: _complete(bench, options, summary))
+    passed = _Passed()
+    return carry_out(options, lambda bench: _complete(bench, options, summary, passed))
 
 
-def _complete(bench: Bench, options: Namespace, summary: str) -> Changed:
+@dataclass(slots=True)
+class _Passed:
+    """The verification block whose gate was passed, and what was set aside for it."""
+
+    block: JsonValue = None
+    forced: tuple[str, ...] = ()
+
+
+def _complete(bench: Bench, options: Namespace, summary: str, passed: _Passed) -> Changed:
     if len(summary.encode("utf-16-le")) // 2 > SUMMARY_LIMIT:
         raise Refused(f"Error: Summary must be max {SUMMARY_LIMIT} characters", as_is=True)
     feature = bench.feature(options.feature)
     task = bench.sound_task(feature, options.task)
     bench.refuse_running(feature, task)
     forced = _overridden(feature, task, options.force)
-    if task.extra.get("verification") is not None:
-        from .gate import pass_gate
+    block = task.extra.get("verification")
+    if block is not None:
+        if not same_value(block, passed.block):  # a check may touch the file itself, and need not pass again for that
+            from .gate import pass_gate
 
-        forced += pass_gate(bench, feature, task, force=options.force, quiet=options.json)
+            passed.forced = pass_gate(bench, feature, task, force=options.force, quiet=options.json)
+            passed.block = block
+        forced += passed.forced
     edits = (bench.desk.complete(task, summary, by=PERSON, digest=task.digest),)
     synced, warnings = bench.sync(feature)
     progress = bench.progress(feature)
@@ -72,23 +87,13 @@ def _overridden(feature: Feature, task: Task, force: bool) -> tuple[str, ...]:
     """The rules against completing that `--force` sets aside. Raises Refused without it."""
     found: list[str] = []
     if task.status in (None, Status.BLOCKED):
-        found.append(f"it is {_status(task)}")
-    if waits := _open_dependencies(feature, task):
+        found.append(f"it is {status_told(task)}")
+    if waits := open_dependencies(feature, task):
         found.append(f"it depends on {waits}")
     if found and not force:
         remedy = "add --force to complete it in spite of that"
         raise Refused(f"{_name(feature, task)} cannot be completed: {' and '.join(found)}; {remedy}", task=task.seq)
     return tuple(found)
-
-
-def _open_dependencies(feature: Feature, task: Task) -> str:
-    """`02 (pending) and 03 (not found)`; "" where nothing holds the task up."""
-    found: list[str] = []
-    for seq in task.depends_on:
-        other = feature.task(seq)
-        if is_open(other):
-            found.append(f"{seq} ({'not found' if other is None else _status(other)})")
-    return " and ".join(found)
 
 
 def start(options: Namespace) -> int:
@@ -101,26 +106,9 @@ def _start(bench: Bench, options: Namespace, agent: str) -> Changed:
     feature = bench.feature(options.feature)
     task = bench.sound_task(feature, options.task)
     bench.refuse_running(feature, task)
-    name = _name(feature, task)
-    match task.status:
-        case Status.PENDING:
-            pass
-        case Status.BLOCKED:
-            raise Refused(f"{name} is blocked; {command('unblock', feature.id, task.seq)} first", task=task.seq)
-        case Status.IN_PROGRESS:
-            by = f", by {task.agent_id}" if task.agent_id else ""
-            remedy = f"{command('reset', feature.id, task.seq)} first if nobody works on it"
-            raise Refused(f"{name} is in progress already{by}; {remedy}", task=task.seq)
-        case Status.COMPLETED:
-            remedy = f"{command('reset', feature.id, task.seq, '--force')} first to do it again"
-            raise Refused(f"{name} is completed; {remedy}", task=task.seq)
-        case None:
-            raise _odd_status(feature, task)
-    waits = _open_dependencies(feature, task)
-    if waits and not options.force:
-        raise Refused(f"{name} cannot start: it depends on {waits}; add --force to start it anyway", task=task.seq)
+    forced = check_start(feature, task, force=options.force)
     edit = bench.desk.start(task, agent or task.suggested_agent or _NAMELESS, by=PERSON, digest=task.digest)
-    return _marked(bench, feature, task, edit, "start", forced=(f"it depends on {waits}",) if waits else ())
+    return _marked(bench, feature, task, edit, "start", forced=(forced,) if forced else ())
 
 
 def block(options: Namespace) -> int:
@@ -148,7 +136,7 @@ def _unblock(bench: Bench, options: Namespace) -> Changed:
     bench.refuse_running(feature, task)
     if task.status is not Status.BLOCKED:
         remedy = f"; {command('reset', feature.id, task.seq)}" if task.status is Status.IN_PROGRESS else ""
-        raise Refused(f"{_name(feature, task)} is not blocked, it is {_status(task)}{remedy}", task=task.seq)
+        raise Refused(f"{_name(feature, task)} is not blocked, it is {status_told(task)}{remedy}", task=task.seq)
     return _reset_one(bench, feature, task, "unblock")
 
 
@@ -265,18 +253,6 @@ def _already(bench: Bench, feature: Feature, task: Task, word: str) -> Changed:
     progress = bench.progress(feature)
     lines = ("", f"✓ {_name(feature, task)} is {_AFTER[word].value} already", progress_line(progress))
     return Changed(word, feature.id, task.seq, lines, progress=progress)
-
-
-def _odd_status(feature: Feature, task: Task) -> Refused:
-    remedy = command("edit", feature.id, task.seq, "status=pending")
-    return Refused(f"{_name(feature, task)} is {_status(task)}; {remedy} first", task=task.seq)
-
-
-def _status(task: Task) -> str:
-    """A task's status as a message names it."""
-    if not task.readable:
-        return "unreadable"
-    return task.status.value if task.status is not None else f"“{clean(task.status_text, 40)}”, which is no status"
 
 
 def _name(feature: Feature, task: Task) -> str:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 from parex_tui.cli import FAILED, FINE
 from parex_tui.report.changed_text import repair_lines, repairs_json
+from parex_tui.run.rules import command
 from parex_tui.tasks.edit import EditError
 from parex_tui.tasks.layout import TASK_JSON
 from parex_tui.tasks.model import Feature
 from parex_tui.tasks.problems import Severity
 from parex_tui.tasks.repair import Repair, repairs_of
 
-from .changing import Bench, Refused, command, tell_refusal
+from .changing import Bench, Refused, tell_refusal
 from .common import ask, say, warn
 
 
@@ -37,7 +38,7 @@ def repair(options: Namespace) -> int:
         try:
             bench.desk.repair(one)
         except EditError as error:
-            failed.append(str(error))
+            failed.append(bench.short(str(error)))
             continue
         written.append(one)
         if not options.json:
@@ -73,6 +74,6 @@ def _told(
         say(f"Nothing to repair in {feature.id}.")
         if errors := sum(problem.severity is Severity.ERROR for problem in feature.all_problems):
             say(f"  {errors} error(s) that only a person can mend: {command('validate', feature.id)}")
-    for reason in reasons:
+    for reason in (*reasons, *bench.trouble):
         warn(reason)
     return FAILED if reasons else FINE

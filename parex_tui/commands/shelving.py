@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from parex_tui.report.changed_text import Changed
-from parex_tui.tasks.model import Feature
+from parex_tui.run.rules import check_idle
 
 from .changing import Bench, Refused, carry_out
 
@@ -22,7 +22,7 @@ def _archive(bench: Bench, options: Namespace) -> Changed:
     counts = feature.counts
     if counts.completed < counts.total or not counts.total:
         raise Refused(f"Cannot archive: {counts.completed}/{counts.total} tasks completed", as_is=True)
-    _refuse_running(bench, feature)
+    check_idle(bench.journal, feature)
     moved = bench.desk.archive(feature)
     lines = ("", f"✓ Archived {feature.id}", f"  {bench.relative(moved)}")
     return Changed("archive", feature.id, lines=lines, files=(moved,), progress=(counts.completed, counts.total))
@@ -42,8 +42,3 @@ def _unarchive(bench: Bench, options: Namespace) -> Changed:
     lines = ("", f"✓ Unarchived {feature.id}", f"  {bench.relative(moved)}")
     counts = feature.counts
     return Changed("unarchive", feature.id, lines=lines, files=(moved,), progress=(counts.completed, counts.total))
-
-
-def _refuse_running(bench: Bench, feature: Feature) -> None:
-    for task in feature.tasks:
-        bench.refuse_running(feature, task)

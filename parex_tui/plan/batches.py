@@ -99,7 +99,7 @@ def _groups(members: Sequence[int], found: Iterable[Link]) -> list[list[int]]:
 def _alone_reasons(tasks: Sequence[Task], writes: Sequence[WriteSet], *, unknown_alone: bool) -> Iterable[Separation]:
     for task, named in zip(tasks, writes, strict=True):
         if not task.parallel:
-            yield Separation(Why.SEQUENTIAL, task.seq, "", f"{task.seq} runs alone: it is marked parallel: false")
+            yield Separation(Why.SEQUENTIAL, task.seq, "", f"{task.seq} runs alone: it is not marked parallel")
         if unknown_alone and not named.is_known:
             yield Separation(Why.UNKNOWN, task.seq, "", f"{task.seq} runs alone: {_why_unknown(named)}")
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from parex_tui.plan.forecast import forecast, makespan
 from parex_tui.plan.model import Batch, Plan
+from parex_tui.plan.ready import graph_problems
 from parex_tui.plan.writes import write_set
 from parex_tui.run.snapshot import FeatureView, TaskView
 from parex_tui.tasks.model import Counts, Feature, JsonValue, Project, Task
@@ -154,7 +155,7 @@ def _feature(feature: Feature, view: FeatureView | None, root: Path) -> Json:
         "declared": {"subtasks": feature.declared_subtasks, "completed": feature.declared_completed},
         "run": None if view is None else _run(view),
         "tasks": [_status_task(task, view.tasks.get(task.seq) if view else None, root) for task in feature.tasks],
-        "problems": problems_json(feature.problems, root),
+        "problems": problems_json((*feature.problems, *graph_problems(feature)), root),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parex_tui.plan.ready import graph_problems
 from parex_tui.tasks.model import Counts, Feature, Project
 from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
@@ -40,7 +41,7 @@ def _feature_lines(feature: Feature, project: Project) -> list[str]:
     if feature.task_json is None:
         lines.append(f"[{feature.id}] - No task.json found")
         if not feature.tasks:
-            return [*lines, *_problem_lines(feature.all_problems, project)]
+            return [*lines, *_problem_lines(_all_problems(feature), project)]
     else:
         lines.append(heading_line(feature.id, feature.name))
     counts = feature.counts
@@ -51,7 +52,13 @@ def _feature_lines(feature: Feature, project: Project) -> list[str]:
         last += f" | Unreadable: {unreadable}"
     if counts.other > unreadable:
         last += f" | Unknown status: {counts.other - unreadable}"
-    return [*lines, last, *_problem_lines(feature.all_problems, project)]
+    return [*lines, last, *_problem_lines(_all_problems(feature), project)]
+
+
+def _all_problems(feature: Feature) -> tuple[Problem, ...]:
+    """The files' problems and those of their dependencies, errors first."""
+    found = (*feature.all_problems, *graph_problems(feature))
+    return tuple(sorted(found, key=lambda problem: list(Severity).index(problem.severity)))
 
 
 def _problem_lines(problems: tuple[Problem, ...], project: Project) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from parex_tui.tasks.edit import Edit, EditError, value_text
 from parex_tui.tasks.files import UnreadableError, read
@@ -14,10 +12,10 @@ from parex_tui.tasks.repair import find_repair, repair_counts
 from parex_tui.tasks.text import clean
 
 from .attempts import Journal
-from .desk import ENGINE, PERSON, Desk
+from .desk import PERSON, Desk
+from .rules import check_idle, check_insist, check_open, check_start, check_status, with_times
 from .snapshot import Answer, Command, Do
 from .statedir import StateError
-from .states import Running, Starting
 
 
 class Clerk:
@@ -65,54 +63,44 @@ class Clerk:
             raise EditError("there is nothing to change")
         if not command.seq:
             feature = self._feature(command)
+            check_open(feature)
             if feature.task_json is None:
                 raise EditError(f"{feature.id} has no task.json")
             self._desk.set(feature.task_json, command.changes, by=PERSON, digest=digest)
             return f"{feature.id}: {_said(command.changes)}"
-        task = self._task(command)
+        feature, task = self._open_task(command)
         if "status" in command.changes:
-            self._check_idle(command, task)
-        made = self._desk.set(task.path, command.changes, by=PERSON, digest=digest)
-        self._sync(task.path)
+            check_idle(self._journal, feature, task.seq)
+            check_status(feature, task, command.changes["status"])
+        made = self._desk.set(task.path, with_times(task, command.changes), by=PERSON, digest=digest)
+        self._desk.follow(made.path, made.old.get("status"), made.new.get("status"))
         return f"{task.name}: {_said(command.changes)}" if made.changed else f"{task.name} is so already"
 
     def _start(self, command: Command) -> str:
-        task = self._idle_task(command)
+        feature, task = self._idle_task(command)
+        check_start(feature, task)
         agent = command.note or task.suggested_agent or "person"
         made = self._desk.start(task, agent, by=PERSON, digest=command.digest or None)
         return self._status_said(task, made)
 
     def _block(self, command: Command) -> str:
-        task = self._idle_task(command)
+        _, task = self._idle_task(command)
         return self._status_said(task, self._desk.block(task, by=PERSON, digest=command.digest or None))
 
     def _status_said(self, task: Task, made: Edit) -> str:
-        self._sync(task.path)
+        self._desk.follow(made.path, made.old.get("status"), made.new.get("status"))
         status = made.new.get("status", task.status_text)
         return f"{task.name}: {_said({'status': status})}"
 
-    def _idle_task(self, command: Command) -> Task:
-        task = self._task(command)
-        self._check_idle(command, task)
-        return task
-
-    def _check_idle(self, command: Command, task: Task) -> None:
-        attempts = self._journal.feature_attempts(command.feature).get(task.seq, ())
-        if any(isinstance(attempt.state(), Running | Starting) for attempt in attempts):
-            raise EditError(f"{task.name} is running; stop it first")
-
-    def _sync(self, path: Path) -> None:
-        with contextlib.suppress(EditError):  # the task's own file is written, and the count follows with the next one
-            self._desk.sync(path.parent, by=ENGINE)
+    def _idle_task(self, command: Command) -> tuple[Feature, Task]:
+        feature, task = self._open_task(command)
+        check_idle(self._journal, feature, task.seq)
+        return feature, task
 
     # --- undo, repair, conflicts ---------------------------------------------------------------------------------
 
     def _undo(self, command: Command) -> str:
-        told = self._desk.undo()
-        for feature in self._project.features:
-            if not feature.archived:
-                self._sync(feature.path / "task.json")
-        return f"taken back: {told}"
+        return f"taken back: {self._desk.undo().text}"
 
     def _repair(self, command: Command) -> str:
         if command.path is None:
@@ -134,8 +122,11 @@ class Clerk:
         return f"{shown} is repaired"
 
     def _insist(self, command: Command) -> str:
-        made = self._desk.insist(_number(command.note))
-        self._sync(made.path)
+        number = _number(command.note)
+        found = next((one for one in self._desk.conflicts() if one.number == number), None)
+        check_insist(self._journal, self._project, found)
+        made = self._desk.insist(number)
+        self._desk.follow(made.path, made.old.get("status"), made.new.get("status"))
         return f"written again: {_said(made.new)}" if made.changed else "it is as you wanted it already"
 
     def _yield(self, command: Command) -> str:
@@ -146,9 +137,7 @@ class Clerk:
 
     def _archive(self, command: Command) -> str:
         feature = self._feature(command)
-        for seq, attempts in self._journal.feature_attempts(feature.key).items():
-            if any(isinstance(attempt.state(), Running | Starting) for attempt in attempts):
-                raise EditError(f"{feature.name_of(seq)} is running; stop it first")
+        check_idle(self._journal, feature)
         return f"{feature.id} is archived in {self._short(clean(str(self._desk.archive(feature))))}"
 
     def _unarchive(self, command: Command) -> str:
@@ -157,7 +146,6 @@ class Clerk:
 
     def _new_task(self, command: Command) -> str:
         path = self._desk.new_task(self._feature(command), command.changes)
-        self._sync(path)
         return f"new: {self._short(clean(str(path)))}"
 
     def _new_feature(self, command: Command) -> str:
@@ -173,12 +161,13 @@ class Clerk:
             raise EditError("that feature is not there any more")
         return found
 
-    def _task(self, command: Command) -> Task:
+    def _open_task(self, command: Command) -> tuple[Feature, Task]:
         feature = self._feature(command)
+        check_open(feature)
         task = feature.task(command.seq)
         if task is None:
             raise EditError(f"there is no task {command.seq} in {feature.id}")
-        return task
+        return feature, task
 
 
 def _said(changes: Mapping[str, JsonValue]) -> str:

@@ -10,22 +10,34 @@ the same; `trouble` says so.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parex_tui.tasks import create, edit
+from parex_tui.tasks.document import InvalidError, parse
 from parex_tui.tasks.edit import ChangedError, Edit, EditError, Made, NoSpaceError
 from parex_tui.tasks.files import UnreadableError, read
-from parex_tui.tasks.layout import TASK_JSON
-from parex_tui.tasks.model import Feature, JsonValue, Task
-from parex_tui.tasks.patch import Absent, Value
+from parex_tui.tasks.layout import task_number
+from parex_tui.tasks.model import Feature, JsonValue, Status, Task
+from parex_tui.tasks.patch import ABSENT, Absent, Value, same_value
 from parex_tui.tasks.shelve import archive_feature, unarchive_feature
 from parex_tui.tasks.text import clean
 
 from .edit_journal import EditJournal
-from .edits import ENGINE, PERSON, Entry, Part, entry_of, entry_record, file_of, name_of
+from .edits import (
+    ENGINE,
+    PERSON,
+    Disagreement,
+    Entry,
+    Part,
+    disagreement_record,
+    entry_of,
+    entry_record,
+    file_of,
+    name_of,
+)
 from .holding import Holder
 from .snapshot import Conflict
 from .taking_back import take_back_whole
@@ -33,7 +45,29 @@ from .taking_back import take_back_whole
 if TYPE_CHECKING:
     from parex_tui.tasks.repair import Repair
 
-__all__ = ["ENGINE", "PERSON", "Desk"]
+__all__ = ["ENGINE", "PERSON", "Desk", "Synced", "TakenBack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What became of task.json after a change of a task: its edits, and a line for each that could not be made."""
+
+    edits: tuple[Edit, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What an undo took back, and what became of task.json by it."""
+
+    entry: Entry
+    edits: tuple[Edit, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """It in a few words."""
+        return self.entry.text
 
 
 class Desk:
@@ -82,12 +116,25 @@ class Desk:
             by, lambda made: edit.set_fields(path, changes, root=self._root, expected_digest=digest, made=made)
         )
 
-    def sync(self, feature_path: Path, *, by: str) -> Edit | None:
+    def sync(self, feature_path: Path) -> Edit | None:
         """Bring task.json's count and status in line with the task files; None without a task.json.
 
         It follows from the other files: whoever asked, there is nothing in it to take back.
         """
         return edit.sync_feature(feature_path, self._root, self._clock(), made=self._made(ENGINE, derived=True))
+
+    def follow(self, path: Path, *statuses: Value) -> Synced:
+        """The same after a change of one file, from one of `statuses` to another: only tasks that are done count.
+
+        A task.json that cannot be written takes nothing back: that is told, and it follows with the next change.
+        """
+        if Status.COMPLETED.value not in statuses or task_number(path.name) is None:
+            return Synced()
+        try:
+            synced = self.sync(path.parent)
+        except EditError as error:
+            return Synced(warnings=(f"task.json is not in line with its tasks: {error}",))
+        return Synced((synced,) if synced is not None and synced.changed else ())
 
     def replace(self, path: Path, before: bytes, after: bytes, *, by: str) -> Edit:
         """A new content for a file that still is `before`, from an editor say. It must be a JSON object."""
@@ -130,48 +177,46 @@ class Desk:
 
     def archive(self, feature: Feature) -> Path:
         """Move a completed feature to the archive; returns its new folder."""
-        return self._move(feature, "archived", lambda: archive_feature(feature, self._root, self._clock()))
+        now = self._clock()
+        return self._move(feature, "archived", lambda made: archive_feature(feature, self._root, now, made=made))
 
     def unarchive(self, feature: Feature) -> Path:
         """Move a feature back out of the archive; returns its new folder."""
-        return self._move(feature, "taken out of the archive", lambda: unarchive_feature(feature, self._root))
+        what = "taken out of the archive"
+        return self._move(feature, what, lambda made: unarchive_feature(feature, self._root, made=made))
 
     def new_task(self, feature: Feature, fields: Mapping[str, JsonValue]) -> Path:
         """A new task with the next number; returns its file."""
-        task_json = feature.path / TASK_JSON
-        before = _bytes(task_json)
-        path = create.new_task(feature, fields, self._root)
-        self._journal.keep_copy(before)
-        parts = (self._created(path), *self._changed(task_json, task_json, before))
-        self._add("edit", Entry(0, 0.0, PERSON, f"new task {name_of(path, _bytes(path))}", parts))
+        edits: list[Edit] = []
+        path = create.new_task(feature, fields, self._root, made=edits.append)
+        self._record(f"new task {name_of(path, edits[-1].result)}", edits)
         return path
 
     def new_feature(self, tasks_dir: Path, name: str, fields: Mapping[str, JsonValue]) -> Path:
         """A new feature with a task.json; returns its folder."""
-        folder = create.new_feature(tasks_dir, name, fields, self._root, self._clock())
-        parts = (self._created(folder / TASK_JSON),)
-        self._add("edit", Entry(0, 0.0, PERSON, f"new feature {clean(folder.name, 60)}", parts))
+        edits: list[Edit] = []
+        folder = create.new_feature(tasks_dir, name, fields, self._root, self._clock(), made=edits.append)
+        self._record(f"new feature {clean(folder.name, 60)}", edits)
         return folder
 
-    def _move(self, feature: Feature, what: str, move: Callable[[], Path]) -> Path:
-        before = _bytes(feature.path / TASK_JSON)
-        place = move()
-        self._journal.keep_copy(before)
-        parts = self._changed(place / TASK_JSON, feature.path / TASK_JSON, before)
-        moved = (file_of(feature.path, self._root), file_of(place, self._root))
-        self._add("edit", Entry(0, 0.0, PERSON, f"{feature.id} {what}", parts, moved=moved))
+    def _move(self, feature: Feature, what: str, move: Callable[[Made], Path]) -> Path:
+        edits: list[Edit] = []
+        place = move(edits.append)
+        edits = [replace(one, path=place / one.path.name) for one in edits]
+        self._record(f"{feature.id} {what}", edits, moved=(feature.path, place))
         return place
 
-    def _created(self, path: Path) -> Part:
-        return Part(file_of(path, self._root), "", _digest(_bytes(path)))
-
-    def _changed(self, path: Path, old: Path, before: bytes) -> tuple[Part, ...]:
-        """What became of a file that was `before` at `old` and is at `path` now."""
-        after = _bytes(path)
-        if not before or before == after:
-            return ()
-        changes = edit.field_changes(before, after)
-        return (Part(file_of(path, self._root), _digest(before), _digest(after), changes),)
+    def _record(self, text: str, edits: Sequence[Edit], *, moved: tuple[Path, Path] | None = None) -> None:
+        """One entry of several files, from the very bytes that were written."""
+        parts: list[Part] = []
+        for one in edits:
+            if one.content and one.content != one.result:
+                self._journal.keep_copy(one.content)
+                parts += entry_of(one, self._root, by=PERSON).parts
+            elif not one.content:
+                parts.append(Part(file_of(one.path, self._root), "", one.after))
+        places = None if moved is None else (file_of(moved[0], self._root), file_of(moved[1], self._root))
+        self._add("edit", Entry(0, 0.0, PERSON, text, tuple(parts), moved=places))
 
     # --- undo ----------------------------------------------------------------------------------------------------
 
@@ -180,36 +225,51 @@ class Desk:
         found = self._journal.refresh().undoable()
         return found[-1].text if found else ""
 
-    def undo(self) -> str:
-        """Take the last change of a person back, and the next time the one before it. Returns what it was.
+    def undo(self) -> TakenBack:
+        """Take the last change of a person back, and the next time the one before it; task.json follows.
 
         Raises:
-            ChangedError: somebody changed it since, with both values; it is left out from now on.
+            ChangedError: somebody changed it since, with both values, or its file is gone; it is left out from now on.
             EditError: there is nothing to take back, or the system refuses.
         """
         found = self._journal.refresh().undoable()
         if not found:
             raise EditError("there is nothing to undo")
         entry = found[-1]
+        is_written = entry.number not in self._journal.ledger.unwritten
         try:
-            self._take_back(entry)
+            if is_written:
+                self._take_back(entry)
         except ChangedError as error:
             self._journal.add("undone", {"edit": entry.number}, self._clock())
             more = "; undo again takes back the change before" if len(found) > 1 else ""
             raise ChangedError(f"{error}; it is not taken back{more}") from None
-        return entry.text
+        self._journal.add("undone", {"edit": entry.number}, self._clock())
+        if not is_written or entry.moved is not None:
+            return TakenBack(entry)
+        changes = [(part.file, part.fields["status"]) for part in entry.parts if "status" in part.fields]
+        synced = [self.follow(self._root / file, change.old, change.new) for file, change in changes]
+        return TakenBack(
+            entry,
+            tuple(one for found in synced for one in found.edits),
+            tuple(line for found in synced for line in found.warnings),
+        )
 
     def _take_back(self, entry: Entry) -> None:
-        made = self._made(PERSON, undoes=entry.number)
-        if entry.number in self._journal.ledger.unwritten:
-            pass
-        elif entry.moved is None and len(entry.parts) == 1 and entry.parts[0].before:
-            (part,) = entry.parts
-            path, content = self._root / part.file, self._journal.copy(part.before)
+        if entry.moved is not None or len(entry.parts) != 1 or not entry.parts[0].before:
+            take_back_whole(entry, self._root, self._journal.copy, self._made(ENGINE, derived=True))
+            return
+        (part,) = entry.parts
+        path, content = self._root / part.file, self._journal.copy(part.before)
+        if not path.exists():
+            raise ChangedError(f"{clean(str(path))}: the file is gone")
+        stands, is_back = _compared(path, part)
+        if stands or is_back:
+            # Killed once the old value is in the file, no parex may take that for a stale write and put ours back.
+            self._journal.add("closed", {"edit": entry.number, "fields": list(part.fields)}, self._clock())
+        if not is_back:
+            made = self._made(PERSON, undoes=entry.number)
             edit.take_back(path, part.fields, after=part.after, content=content, root=self._root, made=made)
-        else:
-            take_back_whole(entry, self._root, self._journal.copy, made)
-        self._journal.add("undone", {"edit": entry.number}, self._clock())
 
     # --- other writers -------------------------------------------------------------------------------------------
 
@@ -249,24 +309,45 @@ class Desk:
         return self._conflicts[1]
 
     def insist(self, number: int) -> Edit:
-        """Write our value of a conflict again; of a status, the times and the agent beside it too."""
-        ledger = self._journal.refresh()
-        found = ledger.conflicts.get(number)
-        if found is None:
-            raise EditError("that conflict is settled already")
+        """Write our value of a conflict again; of a status, the times and the agent beside it too.
+
+        Raises:
+            ChangedError: the field has yet another value by now; the conflict is shown anew, with that one.
+        """
+        found = self._conflict(number)
         wanted: dict[str, Value] = {found.field: found.ours}
-        entry = ledger.entries.get(found.edit)
+        entry = self._journal.ledger.entries.get(found.edit)
         if found.field == "status" and entry is not None:
             wanted = {name: change.new for name, change in entry.parts[0].fields.items()} | wanted
         path = self._root / found.file
-        made = edit.decide_fields(path, lambda values, data: wanted, root=self._root, made=self._made(PERSON))
+        there: Value = found.theirs
+
+        def decide(values: Mapping[str, JsonValue], data: bytes) -> Mapping[str, Value]:
+            nonlocal there
+            there = values.get(found.field, ABSENT)
+            if not any(same_value(there, value) for value in (found.theirs, found.ours)):
+                name, told = clean(found.field, 60), edit.value_text(there)
+                raise ChangedError(f"{clean(found.file)}: {name} is {told} by now; look at the conflict again first")
+            return wanted
+
+        try:
+            made = edit.decide_fields(path, decide, root=self._root, made=self._made(PERSON))
+        except ChangedError:
+            self._journal.add("answered", {"edit": number}, self._clock())
+            self._journal.add("conflict", disagreement_record(replace(found, theirs=there)), self._clock())
+            raise
         self._journal.add("answered", {"edit": number}, self._clock())
         return made
 
+    def _conflict(self, number: int) -> Disagreement:
+        """One of those that are shown; a newer change of ours has settled the others. Raises EditError."""
+        if all(one.number != number for one in self.conflicts()):
+            raise EditError("that conflict is settled already")
+        return self._journal.ledger.conflicts[number]
+
     def yield_to(self, number: int) -> None:
         """Let their value of a conflict stay; it is not shown any more."""
-        if number not in self._journal.refresh().conflicts:
-            raise EditError("that conflict is settled already")
+        self._conflict(number)
         self._journal.add("answered", {"edit": number}, self._clock())
 
 
@@ -274,13 +355,17 @@ def _text(value: Value) -> str:
     return "" if isinstance(value, Absent) else edit.value_text(value)
 
 
-def _bytes(path: Path) -> bytes:
-    """A file's content; nothing where it cannot be read."""
+def _compared(path: Path, part: Part) -> tuple[bool, bool]:
+    """Whether a file stands as an edit left it, and whether it is as it was before: the bytes, or all of its fields."""
     try:
-        return read(path).data
+        content = read(path)
+        values = parse(content.data).value
     except UnreadableError:
-        return b""
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+        return False, False  # what is wrong with it is told by the edit
+    except InvalidError:
+        values = None
+    fields = part.fields if isinstance(values, dict) else {}
+    there = {name: values.get(name, ABSENT) for name in fields} if isinstance(values, dict) else {}
+    stands = bool(fields) and all(same_value(there[name], one.new) for name, one in fields.items())
+    is_back = bool(fields) and all(same_value(there[name], one.old) for name, one in fields.items())
+    return stands or content.digest == part.after, is_back or content.digest == part.before

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import threading
 import time
 import zlib
@@ -27,6 +28,7 @@ from .statedir import StateError
 VERSION: Final = 1
 
 _LINES: Final = 2000  # the journal is not written anew before it has so many
+_HEAD: Final = 64  # bytes of the first line that hold its random id
 _PATIENCE: Final = 2.0  # seconds for another parex to write its line
 
 
@@ -43,14 +45,23 @@ class EditJournal:
         self._path = self._dir / "edits.jsonl"
         self._guard = threading.RLock()
         self._unsaved: list[Record] = []
-        self._rewrite_at = _LINES
         self._forget()
-        self.trouble = ""
+        self._unread = ""
+        self._unwritten = ""
+        self.behind = ""
+        """Why an edit that was written over is not made again yet, one line; set by who looks after them."""
 
     def _forget(self) -> None:
         self.ledger = Ledger()
         self._records: list[Record] = []
         self._file = (0, 0)  # inode and how far it was read
+        self._head = b""
+        self._rewrite_at = _LINES
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong just now with keeping and looking after edits, one line; "" where all is well."""
+        return self._unwritten or self._unread or self.behind
 
     @property
     def version(self) -> int:
@@ -62,29 +73,41 @@ class EditJournal:
         with self._guard:
             try:
                 self._read()
+                self._unread = ""
             except OSError as error:
-                self.trouble = f"the journal of edits cannot be read: {error.strerror or error}"
+                self._unread = f"the journal of edits cannot be read: {error.strerror or error}"
             return self.ledger
 
     def add(self, kind: str, record: Mapping[str, Any], at: float) -> int:
         """Write one record, durably; returns its number."""
         with self._guard:
+            saved = 0
             try:
                 with self._locked():
                     self._save()
                     self._read()
                     number = self.ledger.last + 1
-                    statedir.append_line(self._path, _sealed(_record(kind, number, at, record)))
+                    self._append(_record(kind, number, at, record))
+                    saved = number
+                    self._unwritten = ""
                     self._read()
                     self._shorten(at)
-                self.trouble = ""
             except (OSError, StateError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                self.trouble = f"the journal of edits cannot be written: {reason or error}"
+                reason = (error.strerror if isinstance(error, OSError) else str(error)) or error
+                if saved:  # it is on the disk, and taken in with the next look
+                    self._unread = f"the journal of edits cannot be read: {reason}"
+                    return saved
+                self._unwritten = f"the journal of edits cannot be written: {reason}"
                 number = self.ledger.last + 1
                 self._unsaved.append(_record(kind, number, at, record))
                 self.ledger.fold(self._unsaved[-1])
             return number
+
+    def _append(self, record: Record) -> None:
+        """Write a line; the first one of a journal has a random id, which tells it from one that took its place."""
+        if not self._file[1]:
+            record = {"journal": secrets.token_hex(16), **record}
+        statedir.append_line(self._path, _sealed(record))
 
     def keep_copy(self, content: bytes) -> None:
         """Keep a file's bytes for undo. Where they cannot be kept, undo works by fields."""
@@ -147,9 +170,11 @@ class EditJournal:
             return
         try:
             found = os.fstat(fd)
-            if found.st_ino != inode or found.st_size < done:
+            head = os.pread(fd, _HEAD, 0)
+            if found.st_ino != inode or found.st_size < done or not head.startswith(self._head):
                 self._start_over()
                 done = 0
+            self._head = head
             if found.st_size > done:
                 data = os.pread(fd, found.st_size - done, done)
                 self._file = (found.st_ino, done + self._take_in(data))
@@ -174,6 +199,8 @@ class EditJournal:
             if record is not None:
                 self.ledger.fold(record)
                 self._records.append(record)
+                if record["kind"] == "last":  # the end of what was kept when it was written anew
+                    self._rewrite_at = max(_LINES, 2 * len(self._records))
             elif index == len(lines) - 1:
                 done -= len(line)
             else:
@@ -196,29 +223,43 @@ class EditJournal:
             return
         waiting, self._unsaved = self._unsaved, []
         self._forget()
-        self._read()
         numbers: dict[int, int] = {}
-        for at, record in enumerate(waiting):
-            number = self.ledger.last + 1
-            numbers[record["number"]] = number
-            about = {key: numbers.get(record[key], record[key]) for key in ("edit", "undoes") if key in record}
-            try:
-                statedir.append_line(self._path, _sealed(record | about | {"number": number}))
-            except OSError:
-                self._unsaved = waiting[at:]
-                self._start_over()
-                raise
+        saved = 0
+        try:
             self._read()
+            for record in waiting:
+                moved = _renumbered(record, self.ledger.last + 1, numbers)
+                self._append(moved)
+                saved += 1
+                self._read()
+        except OSError:
+            first = self.ledger.last + 1
+            self._unsaved = [_renumbered(one, number, numbers) for number, one in enumerate(waiting[saved:], first)]
+            for record in self._unsaved:
+                self.ledger.fold(record)
+            raise
 
     def _shorten(self, now: float) -> None:
+        """Write it anew where it grew. What hinders that is no trouble: every record is there."""
         if len(self._records) < self._rewrite_at:
             return
         kept = self.ledger.what_matters(self._records, now)
         kept.append(_record("last", self.ledger.last, now, {}))
-        statedir.write_durably(self._path, b"".join(statedir.json_bytes(_sealed(record)) for record in kept))
-        self._rewrite_at = max(_LINES, 2 * len(kept))
+        kept[0] = {"journal": secrets.token_hex(16), **{key: kept[0][key] for key in kept[0] if key != "journal"}}
+        try:
+            statedir.write_durably(self._path, b"".join(statedir.json_bytes(_sealed(record)) for record in kept))
+        except OSError:
+            self._rewrite_at = len(self._records) + _LINES // 4
+            return
         self._forget()
         self._read()
+
+
+def _renumbered(record: Record, number: int, numbers: dict[int, int]) -> Record:
+    """The record under a new number, pointing at the new numbers of others; `numbers` learns of it."""
+    about = {key: numbers.get(record[key], record[key]) for key in ("edit", "undoes") if key in record}
+    numbers[record["number"]] = number
+    return record | about | {"number": number}
 
 
 def _age(path: str) -> float:

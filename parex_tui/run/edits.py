@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from parex_tui.tasks.document import InvalidError, parse
 from parex_tui.tasks.edit import Edit, FieldChange, value_text
 from parex_tui.tasks.layout import task_number
+from parex_tui.tasks.model import JsonValue
 from parex_tui.tasks.patch import ABSENT, Absent, Value
 from parex_tui.tasks.text import clean
 
@@ -25,20 +27,36 @@ STEPS: Final = 200
 
 _FORGOTTEN: Final = 5000  # edits beyond so many are not looked after any more, however new they are
 
+_ABOUT_EDITS: Final = ("again", "closed", "seen", "undone")
+_KNOWN_BY: Final = ("id", "seq", "title", "created_at")
+
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What tells the file that an edit was made in from a later one in its place.
+
+    `folder`: device and inode of its folder, zeros where they are not known. `names`: id, seq, title and created_at as
+    they were before the edit, without those that were not there.
+    """
+
+    folder: tuple[int, int] = (0, 0)
+    names: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """What was done to one file. Digests are SHA-256 in hexadecimal, `before` "" where there was no file.
 
-    `file` is relative to the project's root.
+    `file` is relative to the project's root. Without a `base` nothing is known of the file beside its name.
     """
 
     file: str
     before: str
     after: str
     fields: Mapping[str, FieldChange] = field(default_factory=dict)
+    base: Base | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +112,36 @@ class Ledger:
     closed: dict[int, set[str]] = field(default_factory=dict)  # fields of an edit that are not looked after any more
     conflicts: dict[int, Disagreement] = field(default_factory=dict)
     undone: set[int] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)  # edits that other programs surely know of
+    by_file: dict[str, list[Entry]] = field(default_factory=dict)  # single edits and parts of larger ones
+    made: dict[str, set[str]] = field(default_factory=dict)  # by file: digests of what parex wrote
+    _folded: int = 0
+    _live: tuple[int, float, float, dict[str, list[Entry]]] = (-1, 0.0, 0.0, {})
 
     def live(self, now: float) -> dict[str, list[Entry]]:
-        """The edits to look after at `now`, by file, oldest first."""
-        found: dict[str, list[Entry]] = {}
+        """The edits to look after at `now`, by file, oldest first. Not to be changed: it is kept until it differs."""
+        folded, since, until, found = self._live
+        if folded == self._folded and since <= now < until:
+            return found
+        found, until = {}, now + HOLD
         for number in reversed(list(self.entries)[-_FORGOTTEN:]):
             entry = self.entries[number]
-            if self.written_last(entry) < now - HOLD:
+            if entry.derived or len(entry.parts) != 1 or entry.moved is not None or not entry.parts[0].before:
                 continue
-            if len(entry.parts) != 1 or entry.moved is not None or not entry.parts[0].before:
+            written = self.written_last(entry)
+            if now < written:  # the clock was set back: not before that time comes again
+                until = min(until, written)
+                continue
+            if now - written > HOLD:
                 continue
             part = entry.parts[0]
             if part.fields.keys() - self.closed.get(number, set()):
                 found.setdefault(part.file, []).append(entry)
-        return {file: entries[::-1] for file, entries in found.items()}
+                # Just behind the end of that second, which still belongs to it.
+                until = min(until, math.nextafter(written + HOLD, math.inf))
+        found = {file: entries[::-1] for file, entries in found.items()}
+        self._live = (self._folded, now, until, found)
+        return found
 
     def written_last(self, entry: Entry) -> float:
         """When its values were last written."""
@@ -124,10 +158,14 @@ class Ledger:
         """Take one record in; one that says nothing that is known here changes nothing."""
         number, kind, about = record["number"], record["kind"], record.get("edit")
         self.last = max(self.last, number)
+        self._folded += 1
         if kind in ("edit", "unwritten"):
             entry = _entry_from(record)
             if entry is not None:
+                self._supersede(entry)
                 (self.entries if kind == "edit" else self.unwritten)[number] = entry
+                if kind == "edit":
+                    self._index(entry)
                 self.undone |= {entry.undoes} - {0}
         elif kind == "conflict":
             found = _disagreement_from(record)
@@ -138,6 +176,11 @@ class Ledger:
             return
         elif kind == "again":
             self._fought(self.fights.setdefault(about, Fight()), record)
+            entry, after = self.entries.get(about), record.get("after")
+            if entry is not None and isinstance(after, str):
+                self.made.setdefault(entry.parts[0].file, set()).add(after)
+        elif kind == "seen":
+            self.seen.add(about)
         elif kind == "closed":
             self.closed.setdefault(about, set()).update(str(name) for name in record.get("fields", ()))
         elif kind == "undone":
@@ -147,6 +190,24 @@ class Ledger:
             self.unwritten.pop(about, None)
         elif kind == "answered":
             self.conflicts.pop(about, None)
+
+    def _index(self, entry: Entry) -> None:
+        for part in entry.parts:
+            self.by_file.setdefault(part.file, []).append(entry)
+            self.made.setdefault(part.file, set()).add(part.after)
+
+    def _supersede(self, newer: Entry) -> None:
+        """What is not written yet is not wanted any more where a newer edit sets the field."""
+        for number, entry in list(self.unwritten.items()):
+            (part,) = entry.parts[:1]
+            taken = {name for one in newer.parts if one.file == part.file for name in one.fields}
+            if number == newer.number or not taken & part.fields.keys():
+                continue
+            left = {name: change for name, change in part.fields.items() if name not in taken}
+            if left:
+                self.unwritten[number] = replace(entry, parts=(replace(part, fields=left),))
+            else:
+                del self.unwritten[number]
 
     @staticmethod
     def _fought(fight: Fight, record: Record) -> None:
@@ -162,13 +223,26 @@ class Ledger:
         """The records that are still of use when the journal is written anew."""
         kept = {entry.number for entries in self.live(now).values() for entry in entries}
         kept |= {entry.number for entry in self.undoable()}
-        by_kind: Mapping[str, Collection[int]] = {"edit": kept, "unwritten": self.unwritten, "conflict": self.conflicts}
-        return [
-            record
+        kept |= {found.edit for found in self.conflicts.values()}
+        # An answered conflict still says which field of its edit is not looked after any more.
+        told = {
+            record["number"]
             for record in records
-            if record["number"] in by_kind.get(record["kind"], ())
-            or (record["kind"] in ("again", "closed", "undone") and record["edit"] in kept)
+            if record["kind"] == "conflict" and (record["number"] in self.conflicts or record.get("edit") in kept)
+        }
+        by_number: Mapping[str, Collection[int]] = {"edit": kept, "unwritten": self.unwritten, "conflict": told}
+        by_edit: Mapping[str, Collection[int]] = {"answered": told, **dict.fromkeys(_ABOUT_EDITS, kept)}
+        return [
+            self._as_it_is(record)
+            for record in records
+            if record["number"] in by_number.get(record["kind"], ())
+            or record.get("edit") in by_edit.get(record["kind"], ())
         ]
+
+    def _as_it_is(self, record: Record) -> Record:
+        """Of what is not written yet only the fields that are still wanted."""
+        entry = self.unwritten.get(record["number"]) if record["kind"] == "unwritten" else None
+        return record if entry is None else record | entry_record(entry)
 
 
 # --- entries ----
@@ -177,16 +251,38 @@ class Ledger:
 def entry_of(edit: Edit, root: Path, *, by: str, derived: bool = False, undoes: int = 0) -> Entry:
     """An edit as an entry; its number and time come with the record."""
     changes = {name: FieldChange(edit.old.get(name, ABSENT), edit.new.get(name, ABSENT)) for name in edit.changed}
-    part = Part(file_of(edit.path, root), edit.before, edit.after, changes)
+    part = Part(file_of(edit.path, root), edit.before, edit.after, changes, _base_of(edit))
     return Entry(0, 0.0, by, _told(edit), (part,), undoes=undoes, derived=derived)
 
 
-def file_of(path: Path, root: Path) -> str:
-    """A path as the journal names it, relative to the root."""
+def _base_of(edit: Edit) -> Base:
     try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return os.path.relpath(os.path.realpath(path), os.path.realpath(root))
+        values = parse(edit.content).value
+    except InvalidError:
+        values = None
+    return Base(folder_of(edit.path), names_of(values) if isinstance(values, dict) else {})
+
+
+def folder_of(path: Path) -> tuple[int, int]:
+    """Device and inode of a file's folder; zeros where it is gone."""
+    try:
+        info = path.parent.stat()
+    except OSError:
+        return (0, 0)
+    return info.st_dev, info.st_ino
+
+
+def names_of(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The fields that tell one file from another in its place."""
+    return {name: values[name] for name in _KNOWN_BY if name in values}
+
+
+def file_of(path: Path, root: Path) -> str:
+    """A path as the journal names it: in its real folder, relative to the real root.
+
+    A file that is a link itself keeps its name: what it leads to need not have the name of a task file.
+    """
+    return Path(os.path.relpath(os.path.realpath(path.parent), os.path.realpath(root)), path.name).as_posix()
 
 
 def _told(edit: Edit) -> str:
@@ -225,6 +321,7 @@ def entry_record(entry: Entry) -> Record:
                 "before": part.before,
                 "after": part.after,
                 "fields": {name: change_record(change) for name, change in part.fields.items()},
+                "base": None if part.base is None else {"folder": part.base.folder, "names": dict(part.base.names)},
             }
             for part in entry.parts
         ],
@@ -265,7 +362,9 @@ def _entry_from(record: Record) -> Entry | None:
 
 def _part_from(part: Record) -> Part:
     fields = {str(name): _change_from(change) for name, change in part["fields"].items()}
-    return Part(str(part["file"]), str(part["before"]), str(part["after"]), fields)
+    base = part.get("base")
+    known = None if base is None else Base((int(base["folder"][0]), int(base["folder"][1])), dict(base["names"]))
+    return Part(str(part["file"]), str(part["before"]), str(part["after"]), fields, known)
 
 
 def _change_from(change: Record) -> FieldChange:

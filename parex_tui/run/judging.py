@@ -111,7 +111,7 @@ class Judge:
 
     def sync(self, feature_path: Path) -> None:
         """Bring task.json's count and status in line with the task files. Raises EditError."""
-        self._desk.sync(feature_path, by=ENGINE)
+        self._desk.sync(feature_path)
 
 
 def _how(exit_: Exit) -> str:

@@ -5,16 +5,18 @@ Nothing is invented: what the author has not filled in yet is empty. A file that
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from .drafts import TaskDraft, resolve
-from .edit import EditError, count_completed, decide_fields, timestamp
+from .edit import Edit, EditError, Made, count_completed, decide_fields, timestamp
 from .editor import not_told, refused
 from .fields import kind_of
 from .layout import SHELVES, TASK_JSON, task_number
@@ -29,18 +31,21 @@ _SEQ: Final = re.compile(r"[0-9]{1,6}")
 _TEXTS: Final[Mapping[str, int | None]] = {"name": 100, "title": 100, "objective": 200, "suggested_agent": None}
 _LISTS: Final = frozenset({"depends_on", "acceptance_criteria", "deliverables", "exit_criteria"})
 _FILES: Final = frozenset({"context_files", "reference_files"})
+_NO_LINKS: Final = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
 _OURS: Final = frozenset(
     {"id", "status", "agent_id", "started_at", "created_at", "completed_at", "completion_summary"}
     | {"subtask_count", "completed_count"}
 )
 
 
-def new_feature(tasks_dir: Path, name: str, fields: Mapping[str, JsonValue], root: Path, now: float) -> Path:
+def new_feature(
+    tasks_dir: Path, name: str, fields: Mapping[str, JsonValue], root: Path, now: float, *, made: Made = not_told
+) -> Path:
     """Create a feature in a tasks folder below the root: its folder, which is returned, and its task.json.
 
     `fields` may state `name` (else the folder's), `objective`, `context_files`, `reference_files`, `exit_criteria`, and
     any field that the format does not know. The rest is ours: `id`, the status `active`, the counts and `created_at`
-    (`now`, seconds since the epoch).
+    (`now`, seconds since the epoch). `made` hears of the new file, as an edit of nothing.
 
     Raises:
         EditError: the name cannot be one or is taken, a field is not of its type, or the system refuses. Nothing is
@@ -83,6 +88,7 @@ def new_feature(tasks_dir: Path, name: str, fields: Mapping[str, JsonValue], roo
             with suppress(OSError):
                 place.rmdir()
         raise _not_created(folder, error) from None
+    made(Edit(folder / TASK_JSON, b"", content))
     return folder
 
 
@@ -94,12 +100,13 @@ def _is_empty_folder(path: Path) -> bool:
         return False
 
 
-def new_task(feature: Feature, fields: Mapping[str, JsonValue], root: Path) -> Path:
+def new_task(feature: Feature, fields: Mapping[str, JsonValue], root: Path, *, made: Made = not_told) -> Path:
     """Create a task of a feature and return its file. `title` is needed; `seq` is the next free number if not stated.
 
     `fields` may state `depends_on` (in any spelling; seqs are written), `parallel`, `context_files`, `reference_files`,
     `suggested_agent`, `acceptance_criteria`, `deliverables`, and any field that the format does not know. The rest is
-    ours. task.json's `subtask_count` follows, and a completed feature is active again.
+    ours. task.json's `subtask_count` follows, and a completed feature is active again. `made` hears of the edit of
+    task.json, and then of the new file, as an edit of nothing.
 
     Raises:
         EditError: a field is not of its type, the seq is taken, a dependency does not exist or leads back to the task,
@@ -137,10 +144,11 @@ def new_task(feature: Feature, fields: Mapping[str, JsonValue], root: Path) -> P
     except OSError as error:
         raise _not_created(path, error) from None
     try:
-        _count_again(folder, root)
+        _count_again(folder, root, made)
     except EditError:
         path.unlink(missing_ok=True)
         raise
+    made(Edit(path, b"", content))
     return path
 
 
@@ -182,7 +190,7 @@ def _dependencies(feature: Feature, seq: str, path: Path, wanted: JsonValue) -> 
     return list(needed)
 
 
-def _count_again(folder: Path, root: Path) -> None:
+def _count_again(folder: Path, root: Path, made: Made) -> None:
     """Bring task.json in line with a task more."""
     path = folder / TASK_JSON
     if not os.path.lexists(path):
@@ -198,7 +206,7 @@ def _count_again(folder: Path, root: Path) -> None:
                 wanted["completed_at"] = None
         return wanted
 
-    decide_fields(path, decide, root=root, made=not_told)
+    decide_fields(path, decide, root=root, made=made)
 
 
 def _check(fields: Mapping[str, JsonValue]) -> None:
@@ -251,16 +259,43 @@ def _check_below(path: Path, root: Path) -> None:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    """Write a file that must not be there yet; nothing of it stays where the system refuses. Raises OSError."""
+    """Write a file that must not be there yet: nobody ever reads half of it, and nothing is written over.
+
+    Nothing of it stays where the system refuses. Raises OSError.
+    """
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        _write_whole(scratch, content)
+        try:
+            os.link(scratch, path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _write_exclusively(path, content)
+    finally:
+        with suppress(OSError):
+            scratch.unlink()
+
+
+def _write_exclusively(path: Path, content: bytes) -> None:
+    """For file systems without hard links."""
+    try:
+        _write_whole(path, content)
+    except FileExistsError:
+        raise
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]
-    except OSError:
-        with suppress(OSError):
-            path.unlink()
-        raise
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from .edit import Edit, EditError, count_completed, decide_fields, replace_file, timestamp
+from .edit import Edit, EditError, Made, count_completed, decide_fields, replace_file, timestamp
 from .editor import Decide, not_told, refused, shown
 from .layout import ARCHIVES, SHELVES, TASK_JSON
 from .model import Feature, JsonValue
@@ -38,8 +38,10 @@ def open_shelf(tasks_dir: Path) -> Path:
     return shelf if shelf.is_dir() else tasks_dir
 
 
-def archive_feature(feature: Feature, root: Path, now: float) -> Path:
+def archive_feature(feature: Feature, root: Path, now: float, *, made: Made = not_told) -> Path:
     """Mark a feature completed at `now` (seconds since the epoch) and move it to `completed/`. Returns its new folder.
+
+    `made` hears of the edit of task.json, at its old place, once the folder is moved.
 
     Raises:
         EditError: a task is not completed; the feature is archived already, a link or outside the root; its new place
@@ -66,13 +68,14 @@ def archive_feature(feature: Feature, root: Path, now: float) -> Path:
             wanted[BEFORE] = {key: values[key] for key in _FIELDS if key in values}
         return wanted
 
-    return _move(folder, shelf, root, decide)
+    return _move(folder, shelf, root, decide, made)
 
 
-def unarchive_feature(feature: Feature, root: Path) -> Path:
+def unarchive_feature(feature: Feature, root: Path, *, made: Made = not_told) -> Path:
     """Move an archived feature back to the open ones, task.json as it was before it was archived. Its new folder.
 
     Where task.json holds no note of parex, it stays as it is, but for the status `archived`, which turns `active`.
+    `made` hears of the edit of task.json, at its old place, once the folder is moved.
 
     Raises:
         EditError: the feature is not archived, a link or outside the root; its new place is taken; or the system
@@ -88,10 +91,10 @@ def unarchive_feature(feature: Feature, root: Path) -> Path:
             return {key: before.get(key, ABSENT) for key in _FIELDS} | {BEFORE: ABSENT}
         return {"status": "active"} if values.get("status") == "archived" else {}
 
-    return _move(folder, open_shelf(folder.parent.parent), root, decide)
+    return _move(folder, open_shelf(folder.parent.parent), root, decide, made)
 
 
-def _move(folder: Path, shelf: Path, root: Path, decide: Decide) -> Path:
+def _move(folder: Path, shelf: Path, root: Path, decide: Decide, made: Made) -> Path:
     """Change task.json, where there is one, and move the folder; neither or both."""
     target = shelf / folder.name
     if folder.is_symlink() or not folder.is_dir():
@@ -111,6 +114,8 @@ def _move(folder: Path, shelf: Path, root: Path, decide: Decide) -> Path:
                 with suppress(EditError):  # somebody changed it meanwhile: theirs stays
                     replace_file(edit.path, edit.result, edit.content, root=root)
             raise refused(folder, f"cannot be moved to {shown(target)}: {error.strerror}") from None
+    if edit is not None:
+        made(edit)
     return target
 
 

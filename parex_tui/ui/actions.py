@@ -150,6 +150,8 @@ def label(action: Action, situation: Situation) -> str:
         return "fold"
     if action.name == "archive" and situation.feature is not None and situation.feature.feature.archived:
         return "bring back"
+    if action.name == "problems" and situation.snapshot.conflicts:
+        return words.plural(len(situation.snapshot.conflicts), "conflict")
     if action.name == "problems" and problem_count(situation.feature):
         return words.plural(problem_count(situation.feature), "problem")
     return action.label

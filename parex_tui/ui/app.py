@@ -358,7 +358,6 @@ def run_dashboard(
     if result is None:
         result = ExitRequest("leave" if app.running_names() else "quit", code or 1)
     if caught.getvalue():
-        error = app._exception  # the printed form has the values in it, and is cut to the terminal's width
-        crash.tell(crash.faults_of(error) if error is not None else crash.faults_in(caught.getvalue()), time.time())
+        crash.tell(crash.faults_in(caught.getvalue()), time.time())
         return ExitRequest(result.how, code or 1)
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from parex_tui.plan.model import Bar
 from parex_tui.run.snapshot import EngineState, FeatureView, Snapshot, TaskView
 from parex_tui.run.states import TaskEnded, TaskRunning
 from parex_tui.tasks.model import Status
@@ -139,16 +140,21 @@ def all_problems(snapshot: Snapshot) -> Iterator[Problem]:
     """Every problem of the project, as found."""
     yield from snapshot.project.problems
     for view in snapshot.features.values():
-        yield from view.feature.problems
-        for task in view.tasks.values():
-            yield from task.task.problems
+        yield from (problem for _, problem in problems_of(view))
+
+
+def problems_of(view: FeatureView) -> Iterator[tuple[str, Problem]]:
+    """A feature's problems with the seq of their task ("" for the feature's own), what only the plan knows included."""
+    yield from (("", problem) for problem in view.feature.problems)
+    yield from ((seq, problem) for seq, task in view.tasks.items() for problem in task.task.problems)
+    for barred in view.plan.barred:
+        task = view.tasks.get(barred.seq)
+        if barred.bar in (Bar.CYCLE, Bar.MISSING) and task is not None:
+            remedy = "choose what it depends on: E, then n"
+            code = f"plan.{barred.bar.name.lower()}"
+            yield barred.seq, Problem(Severity.ERROR, code, task.task.path, barred.reason, remedy)
 
 
 def problem_count(view: FeatureView | None) -> int:
     """Errors and warnings of a feature; notes trouble other programs only."""
-    if view is None:
-        return 0
-    own = sum(problem.severity is not Severity.NOTE for problem in view.feature.problems)
-    return own + sum(
-        problem.severity is not Severity.NOTE for task in view.tasks.values() for problem in task.task.problems
-    )
+    return 0 if view is None else sum(one.severity is not Severity.NOTE for _, one in problems_of(view))

@@ -219,8 +219,13 @@ def report_uncaught() -> None:
         tell(faults_of(error), time.time())
 
     def thread_ended(args: threading.ExceptHookArgs) -> None:
-        if args.exc_value is not None:
+        if args.exc_value is not None and not _is_hang_up(args.exc_value):
             leave_report(faults_of(args.exc_value), time.time())  # the screen is up: nothing may be written on it
 
     sys.excepthook = ended
     threading.excepthook = thread_ended
+
+
+def _is_hang_up(error: BaseException) -> bool:
+    """Whether the terminal was closed: whoever drew on it then fails, and nothing is wrong with parex."""
+    return isinstance(error, OSError) and error.errno in (errno.EIO, errno.ENXIO, errno.EPIPE)

@@ -28,10 +28,13 @@ from .looks import (
 )
 
 
-def header_line(view: FeatureView | None, title: str, width: int, draw: Draw, demo_note: str = "") -> Line:
+def header_line(
+    view: FeatureView | None, title: str, width: int, draw: Draw, demo_note: str = "", conflicts: int = 0
+) -> Line:
     """The header: feature, batch, counts, what was saved and spent, the project (`title`), the time of day.
 
-    The counts and the `demo` label are never dropped; everything else goes by priority where it is narrow.
+    The counts, the project's `conflicts` and the `demo` label are never dropped; everything else goes by priority where
+    it is narrow.
     """
     counts: list[Span] = []
     fixed: list[Span] = []
@@ -56,6 +59,8 @@ def header_line(view: FeatureView | None, title: str, width: int, draw: Draw, de
             wanted.append((6, True, [Span(f"  {words.tokens(view.tokens)}", Role.SOFT)]))
         if view.cost is not None:
             wanted.append((3, True, [Span(f"  {words.money(view.cost)}", Role.SOFT)]))
+    if conflicts:
+        fixed.append(Span(f"  {words.plural(conflicts, 'conflict')}", Role.BAD, "P"))
     lead = [Span(" parex", Role.ACCENT)]
     if title:
         wanted.append((7, True, [Span(f"  {cut(title, 24, draw.glyphs.ellipsis)}", Role.DIM)]))

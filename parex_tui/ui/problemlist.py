@@ -8,19 +8,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from parex_tui.plan.model import Bar
-from parex_tui.run.snapshot import Conflict, FeatureView, Snapshot
+from parex_tui.run.snapshot import Conflict, Snapshot
 from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
 from . import words
+from .changes import problems_of
 from .lines import BLANK, Line, Role, Span, cut_spans, spread, width_of, wrap
 from .looks import Draw
 
 _ORDER: Final = {severity: number for number, severity in enumerate(Severity)}
 _ROLES: Final = {Severity.ERROR: Role.BAD, Severity.WARNING: Role.WARN, Severity.NOTE: Role.DIM}
-_BY_PLAN: Final = (Bar.CYCLE, Bar.MISSING)
-"""Why a task cannot run that only the plan knows: no single file is wrong."""
 
 
 class Kind(StrEnum):
@@ -67,7 +65,7 @@ def problem_items(snapshot: Snapshot, unfolded: Collection[str]) -> list[Item]:
             group, seq = _place_of(snapshot, one.path)
             items.append(Item(Kind.CONFLICT, group, seq, conflict=one))
     groups = [("", [("", problem) for problem in snapshot.project.problems])]
-    groups += [(view.key, _of_feature(view)) for view in snapshot.features.values()]
+    groups += [(view.key, list(problems_of(view))) for view in snapshot.features.values()]
     groups = [(key, sorted(found, key=lambda one: _ORDER[one[1].severity])) for key, found in groups if found]
     for key, found in sorted(groups, key=lambda group: _ORDER[group[1][0][1].severity]):
         items.append(Item(Kind.HEADING, key, count=len(found), problem=found[0][1]))
@@ -78,18 +76,6 @@ def problem_items(snapshot: Snapshot, unfolded: Collection[str]) -> list[Item]:
             items.append(Item(Kind.NOTES, key, count=len(notes), open=is_open))
             items += [Item(Kind.PROBLEM, key, seq, problem) for seq, problem in notes] if is_open else []
     return items
-
-
-def _of_feature(view: FeatureView) -> list[tuple[str, Problem]]:
-    found = [("", problem) for problem in view.feature.problems]
-    found += [(seq, problem) for seq, task in view.tasks.items() for problem in task.task.problems]
-    for barred in view.plan.barred:
-        task = view.tasks.get(barred.seq)
-        if barred.bar in _BY_PLAN and task is not None:
-            remedy = "choose what it depends on: E, then n"
-            code = f"plan.{barred.bar.name.lower()}"
-            found.append((barred.seq, Problem(Severity.ERROR, code, task.task.path, barred.reason, remedy)))
-    return found
 
 
 def _place_of(snapshot: Snapshot, path: Path) -> tuple[str, str]:
@@ -106,7 +92,7 @@ def counted(snapshot: Snapshot) -> dict[Severity, int]:
     for problem in snapshot.project.problems:
         found[problem.severity] += 1
     for view in snapshot.features.values():
-        for _, problem in _of_feature(view):
+        for _, problem in problems_of(view):
             found[problem.severity] += 1
     return found
 

@@ -31,18 +31,21 @@ class Field(StrEnum):
     FILE = "file"
     FEATURE = "feature"
     PROBLEM = "problem"
+    SEQ = "seq"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """One condition. `value` is casefolded, an agent's without hyphens and blanks, a status's with blanks for hyphens.
 
-    It is empty only of `problem:`, which then means any problem.
+    It is empty only of `problem:`, which then means any problem. `prefix` is what stands before the colon of a word
+    that could have been meant as a field.
     """
 
     field: Field
     value: str
     wanted: bool = True
+    prefix: str = ""
 
 
 _TERM: Final = re.compile(r'(?P<minus>-?)(?:(?P<field>[a-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>\S+)|)', re.IGNORECASE)
@@ -102,12 +105,19 @@ class Query:
         return all(_holds(term, view, task, draw, index) is term.wanted for term in self.terms)
 
     def matches_feature(self, view: FeatureView, index: Index) -> bool:
-        """Whether a feature answers by itself, so that one without tasks can be found as well."""
-        return all(_holds_of_feature(term, view, index) is term.wanted for term in self.terms)
+        """Whether a feature answers by itself, so that one without tasks can be found as well.
+
+        Something must be asked for that it has: that it lacks what only tasks have is no answer.
+        """
+        return any(term.wanted for term in self.terms) and all(
+            _is_of_features(term) and _holds_of_feature(term, view, index) is term.wanted for term in self.terms
+        )
 
     def complaint(self, snapshot: Snapshot, draw: Draw, index: Index) -> str:
-        """What is wrong with the query, in one line: a value that nothing has, and what there is; else ""."""
+        """What is wrong with the query, in one line: a value or field that there is not, and what there is; else ""."""
         for term in self.terms:
+            if term.prefix and not _is_known(term, snapshot, draw, index):
+                return _no_field(term.prefix)
             look_at = _VALUES.get(term.field)
             if look_at is None or (term.field is Field.STATUS and f" {term.value}" in _joined(STATUSES)):
                 continue
@@ -132,6 +142,7 @@ def _terms(match: re.Match[str]) -> list[Term]:
     field = next((one for one in Field if one and one == (name or "").casefold()), None)
     if name and field is None:  # an unknown prefix is a part of the word
         value = f"{name}:{value}"
+    prefix = name.casefold() if name and field is None and not value.startswith(f"{name}://") else ""
     value = " ".join(value.casefold().split())
     if not value and field is not Field.PROBLEM:
         return []
@@ -139,7 +150,7 @@ def _terms(match: re.Match[str]) -> list[Term]:
         value = _spaced(value).strip()
     elif field is Field.AGENT:
         value = bare_agent(value)
-    return [Term(field or Field.WORD, value, not minus)] if value or field is Field.PROBLEM else []
+    return [Term(field or Field.WORD, value, not minus, prefix)] if value or field is Field.PROBLEM else []
 
 
 # --- what a task says -------------------------------------------------------------------------------------------
@@ -245,6 +256,9 @@ def _holds(term: Term, view: FeatureView, task: TaskView, draw: Draw, index: Ind
         return f" {value}" in index.states(view, task, draw)  # `rev` finds `needs review`
     if term.field is Field.FEATURE:
         return value in index.feature(view.feature).words
+    if term.field is Field.SEQ:
+        seq = task.seq.casefold()
+        return seq.startswith(value) or seq.lstrip("0") == value.lstrip("0")
     entry = index.task(task.task)
     if term.field is Field.WORD:
         return value in entry.words or value in index.feature(view.feature).words
@@ -253,6 +267,20 @@ def _holds(term: Term, view: FeatureView, task: TaskView, draw: Draw, index: Ind
     if term.field is Field.FILE:
         return value in entry.files
     return bool(entry.problems) and value in entry.problems
+
+
+def _is_known(term: Term, snapshot: Snapshot, draw: Draw, index: Index) -> bool:
+    return any(
+        _holds_of_feature(term, view, index)
+        or any(_holds(term, view, task, draw, index) for task in view.tasks.values())
+        for view in snapshot.features.values()
+    )
+
+
+def _is_of_features(term: Term) -> bool:
+    """Whether a term speaks of something that a feature has by itself."""
+    archived = term.field is Field.STATUS and term.value == "archived"
+    return archived or term.field in (Field.WORD, Field.FEATURE, Field.FILE, Field.PROBLEM)
 
 
 def _holds_of_feature(term: Term, view: FeatureView, index: Index) -> bool:
@@ -282,6 +310,13 @@ _VALUES: Final[dict[Field, Callable[[FeatureView, TaskView, Draw], Iterable[str]
     Field.AGENT: lambda view, task, draw: (name for name in (task.task.suggested_agent, task.task.agent_id) if name),
     Field.FEATURE: lambda view, task, draw: (view.feature.id,),
 }
+
+
+def _no_field(prefix: str) -> str:
+    names = [field.value for field in Field if field]
+    near = get_close_matches(prefix, names, n=1, cutoff=0.5)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f'No field "{prefix}".{meant} There are {", ".join(names)}.'
 
 
 def _no_such(term: Term, values: list[str]) -> str:

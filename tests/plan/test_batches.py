@@ -105,7 +105,7 @@ def test_a_task_that_is_not_parallel_runs_alone_and_keeps_both_reasons() -> None
     assert lanes(batch) == {("01",), ("03",)}
     assert alone(batch) == {"02"}
     assert reasons(batch) == [
-        "02 runs alone: it is marked parallel: false",
+        "02 runs alone: it is not marked parallel",
         "02 after 01: both write a.ts",
         "03 after 02: both write b.ts",
     ]

@@ -61,7 +61,7 @@ def test_the_whole_text() -> None:
         '- subtask_04.json (depends_on: ["01"]) (parallel: false)\n'
         "    04 Docs · about 45 s\n"
         "  ~ 02 and 03 not at the same time: both write src/auth/jwt.ts\n"
-        "  ~ 04 runs alone: it is marked parallel: false\n"
+        "  ~ 04 runs alone: it is not marked parallel\n"
         "\n"
         "Cannot run:\n"
         "- subtask_05.json\n"

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from parex_tui.run import desk, taking_back
+from parex_tui.run.attempts import Journal
 from parex_tui.run.conductor import Conductor
 from parex_tui.run.desk import ENGINE, PERSON, Desk
 from parex_tui.run.limits import Choice
 from parex_tui.run.setup import make_setup
 from parex_tui.run.snapshot import Answer, Command, Do, Snapshot
+from parex_tui.run.states import Starting
 from parex_tui.settings import Settings
+from parex_tui.tasks import create
 from parex_tui.tasks.edit import ChangedError, EditError
 from parex_tui.tasks.layout import locate
 from parex_tui.tasks.model import Feature, JsonValue, Task
@@ -31,6 +35,7 @@ class Room:
         self.root = root
         self.folder = a_project(root, a_task("01", title="One", ratio=1.10), a_task("02"))
         self.path = self.folder / "subtask_01.json"
+        write(self.folder / "task.json", {"id": "auth", "name": "Auth", "status": "active", "completed_count": 0})
         self.path.write_bytes(self.path.read_bytes().replace(b"1.1,", b"1.10,"))
         self.clock = Clock()
         self.desk = Desk(root, self.clock)
@@ -79,7 +84,7 @@ def test_a_change_that_nobody_touched_is_taken_back_byte_for_byte(room: Room, ki
     before = room.state()
     CHANGES[kind](room)
     assert room.state() != before
-    assert room.desk.undo_text() == room.desk.undo() != ""
+    assert room.desk.undo_text() == room.desk.undo().text != ""
     assert room.state() == before
     assert room.desk.undo_text() == ""
     with pytest.raises(EditError, match="nothing to undo"):
@@ -93,12 +98,12 @@ def test_an_archived_feature_comes_back_byte_for_byte(room: Room) -> None:
     room.desk.archive(room.feature)
     assert not room.folder.exists()
     archived = room.state()
-    assert room.desk.undo() == "auth archived"
+    assert room.desk.undo().text == "auth archived"
     assert room.state() == before
     room.desk.archive(room.feature)
     room.desk.unarchive(room.feature)
     assert room.folder.exists()
-    assert room.desk.undo() == "auth taken out of the archive"
+    assert room.desk.undo().text == "auth taken out of the archive"
     assert room.state() == archived
 
 
@@ -118,7 +123,7 @@ def test_several_steps_go_back_one_by_one_and_never_what_the_engine_did(room: Ro
     for title in ("A", "B", "C"):
         room.desk.set(room.path, {"title": title}, by=PERSON)
         states.append(room.path.read_bytes())
-    room.desk.sync(room.folder, by=PERSON)
+    room.desk.sync(room.folder)
     room.desk.set(room.folder / "subtask_02.json", {"status": "blocked"}, by=ENGINE)
     for state in reversed(states[:-1]):
         room.desk.undo()
@@ -142,7 +147,7 @@ def test_a_field_that_somebody_changed_since_is_refused_with_both_values(room: R
     with pytest.raises(ChangedError, match=r'status was set to "blocked", and is "completed".*the change before'):
         room.desk.undo()
     assert room.path.read_bytes() == theirs
-    assert room.desk.undo() == "01 First: title"
+    assert room.desk.undo().text == "01 First: title"
     assert (room.fields["title"], room.fields["status"]) == ("One", "completed")
 
 
@@ -162,6 +167,143 @@ def test_an_undo_is_looked_after_as_any_edit(room: Room) -> None:
     write(room.path, {**stale, "notes": "theirs"})
     room.desk.hold()
     assert (room.fields["title"], room.fields["notes"]) == ("One", "theirs")
+
+
+def test_an_undo_brings_task_json_in_line_where_a_status_changed_and_nowhere_else(room: Room) -> None:
+    room.desk.set(room.path, {"title": "Ours"}, by=PERSON)
+    room.desk.complete(room.task, "done", by=PERSON)
+    room.desk.sync(room.folder)
+    assert json.loads((room.folder / "task.json").read_bytes())["completed_count"] == 1
+    taken = room.desk.undo()
+    assert taken.entry.parts[0].file.endswith("subtask_01.json")
+    assert [(one.path.name, one.new) for one in taken.edits] == [("task.json", {"completed_count": 0})]
+    write(room.folder / "task.json", {"name": "Auth", "status": "completed"})
+    theirs = (room.folder / "task.json").read_bytes()
+    assert room.desk.undo().edits == ()
+    assert (room.folder / "task.json").read_bytes() == theirs
+
+
+def between(room: Room, monkeypatch: pytest.MonkeyPatch, name: str, write_theirs: Callable[[], object]) -> None:
+    """Somebody else writes right after `name` of the files' rooms is done."""
+    module = create if hasattr(create, name) else desk
+    whole = getattr(module, name)
+
+    def and_theirs(*words: object, **named: object) -> object:
+        found = whole(*words, **named)
+        write_theirs()
+        return found
+
+    monkeypatch.setattr(module, name, and_theirs)
+
+
+def test_what_an_agent_writes_into_a_new_task_at_once_is_not_taken_for_ours(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = room.folder / "subtask_03.json"
+    between(room, monkeypatch, "new_task", lambda: write(path, a_task("03", title="Theirs")))
+    room.desk.new_task(room.feature, {"title": "Three"})
+    theirs = path.read_bytes()
+    with pytest.raises(ChangedError, match="changed the new file"):
+        room.desk.undo()
+    assert path.read_bytes() == theirs
+
+
+def test_what_is_written_into_an_archived_task_json_at_once_is_not_taken_for_ours(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seq in ("01", "02"):
+        room.desk.set(room.folder / f"subtask_{seq}.json", {"status": "completed"}, by=ENGINE)
+    place = room.folder.parent / "completed" / "auth" / "task.json"
+    between(room, monkeypatch, "archive_feature", lambda: write(place, {"name": "Theirs", "status": "completed"}))
+    room.desk.archive(room.feature)
+    with pytest.raises(ChangedError, match="somebody changed it"):
+        room.desk.undo()
+    assert json.loads(place.read_bytes())["name"] == "Theirs"
+    assert not room.folder.exists()
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed_at(monkeypatch: pytest.MonkeyPatch, module: object, name: str, undo: Callable[[], object]) -> None:
+    """Begin an undo that ends where `name` is called."""
+
+    def end(*words: object, **named: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(module, name, end)
+        undo()
+
+
+def test_an_undo_that_is_killed_before_its_record_stays_undone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = room.path.read_bytes()
+    room.desk.set(room.path, {"title": "Ours"}, by=PERSON)
+    killed_at(monkeypatch, desk, "entry_record", room.desk.undo)
+    assert room.path.read_bytes() == before
+    again = Desk(room.root, room.clock)
+    room.clock.now += 2
+    again.hold()
+    assert room.path.read_bytes() == before
+    assert again.undo().text == "01 Ours: title"
+    assert room.path.read_bytes() == before
+    assert again.undo_text() == ""
+
+
+def test_an_undo_of_the_archive_that_is_killed_is_completed_by_the_next(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seq in ("01", "02"):
+        room.desk.set(room.folder / f"subtask_{seq}.json", {"status": "completed"}, by=ENGINE)
+    shelf = room.folder.parent / "active"
+    shelf.mkdir()
+    room.folder.rename(shelf / "auth")
+    before = room.state()
+    room.desk.archive(room.feature)
+    shelf.rmdir()
+    killed_at(monkeypatch, taking_back, "take_back", room.desk.undo)
+    assert (shelf / "auth").is_dir()
+    again = Desk(room.root, room.clock)
+    assert again.undo().text == "auth archived"
+    assert room.state() == before
+
+
+def test_a_new_feature_with_more_in_it_by_now_is_not_deleted(room: Room) -> None:
+    folder = room.desk.new_feature(room.folder.parent, "other", {"name": "Other"})
+    (folder / "notes.md").write_text("mine")
+    state = room.state()
+    with pytest.raises(ChangedError, match="there is more in it by now"):
+        room.desk.undo()
+    assert room.state() == state
+
+
+def test_a_change_of_a_file_that_is_gone_is_left_out(room: Room) -> None:
+    room.desk.set(room.folder / "subtask_02.json", {"title": "Two"}, by=PERSON)
+    room.desk.set(room.path, {"title": "Ours"}, by=PERSON)
+    room.path.unlink()
+    with pytest.raises(ChangedError, match="the file is gone; it is not taken back; undo again"):
+        room.desk.undo()
+    assert room.desk.undo().text == "02 Two: title"
+    assert not room.path.exists()
+
+
+def test_insisting_writes_over_what_was_shown_and_nothing_else(room: Room) -> None:
+    room.desk.set(room.path, {"title": "Ours"}, by=PERSON)
+    write(room.path, {**room.fields, "title": "Theirs"})
+    room.desk.hold()
+    (conflict,) = room.desk.conflicts()
+    write(room.path, {**room.fields, "title": "Newer"})
+    with pytest.raises(ChangedError, match=r'title is "Newer" by now'):
+        room.desk.insist(conflict.number)
+    assert room.fields["title"] == "Newer"
+    (shown,) = room.desk.conflicts()
+    assert (shown.ours, shown.theirs) == ('"Ours"', '"Newer"')
+    room.desk.set(room.path, {"title": "Settled"}, by=PERSON)
+    for number in (conflict.number, shown.number):
+        with pytest.raises(EditError, match="settled already"):
+            room.desk.insist(number)
+    assert room.fields["title"] == "Settled"
 
 
 # --- what the system refuses --------------------------------------------------------------------------------------
@@ -195,10 +337,10 @@ def test_f02_a_change_that_finds_no_room_is_kept_and_made_when_there_is(
     assert room.path.read_bytes() == before
     disk.is_full = False
     again = Desk(room.root, room.clock)  # parex was closed meanwhile
-    room.clock.now += 3600
+    room.clock.now += 300
     again.hold()
     assert (room.fields["status"], room.fields["title"]) == ("blocked", "One")
-    assert again.undo() == "01 One: status blocked"
+    assert again.undo().text == "01 One: status blocked"
     assert room.path.read_bytes() == before
 
 
@@ -210,7 +352,7 @@ def test_f02_a_change_that_waits_can_be_taken_back_or_loses_to_theirs(
         with pytest.raises(EditError):
             room.desk.set(room.path, {"title": title}, by=PERSON)
         if title == "Gone":
-            assert room.desk.undo() == "01 Gone: title"
+            assert room.desk.undo().text == "01 Gone: title"
     disk.is_full = False
     write(room.path, {**room.fields, "title": "Theirs"})
     room.desk.hold()
@@ -303,7 +445,8 @@ def test_every_answer_is_one_line_and_the_snapshot_follows(counter: Counter) -> 
     assert json.loads((room.folder / "subtask_02.json").read_bytes())["agent_id"] == "Ada"
     assert ask(Do.EDIT, changes={"name": "Auth 2"}).text == "auth: name is Auth 2 now"
     assert ask(Do.UNDO).text == "taken back: auth: name"
-    assert ask(Do.EDIT, "02", changes={"status": "completed"}).done
+    room.desk.complete(room.task, "done", by=PERSON)
+    room.desk.sync(room.folder)
     assert json.loads((room.folder / "task.json").read_bytes())["completed_count"] == 1
     assert ask(Do.UNDO).done
     assert json.loads((room.folder / "task.json").read_bytes())["completed_count"] == 0
@@ -356,3 +499,87 @@ def test_a_conflict_is_in_the_snapshot_until_it_is_answered(counter: Counter) ->
         assert counter.ask(do, note=str(conflict.number)).done
         assert room.fields["title"] == (title if do is Do.INSIST else f"Theirs {do}")
         assert counter.snapshot.conflicts == ()
+
+
+# --- who may set which status ---
+
+
+def test_a_title_on_screen_opens_no_feature_again(counter: Counter) -> None:
+    path = counter.room.folder / "task.json"
+    write(path, {"name": "Auth", "status": "completed"})
+    theirs = path.read_bytes()
+    assert counter.ask(Do.EDIT, "01", changes={"title": "Other"}).done
+    assert counter.ask(Do.UNDO).done
+    assert path.read_bytes() == theirs
+
+
+def test_a_status_on_screen_follows_the_rules_of_the_commands(counter: Counter) -> None:
+    room = counter.room
+    room.desk.set(room.folder / "subtask_02.json", {"depends_on": ["01"]}, by=ENGINE)
+    before = room.state()
+    refused = [
+        (counter.ask(Do.EDIT, "01", changes={"status": "completed"}), "`parex complete auth 01 'what was done'`"),
+        (counter.ask(Do.EDIT, "01", changes={"status": "completed"}), "accept it with y"),
+        (counter.ask(Do.EDIT, "02", changes={"status": "in_progress"}), "it depends on 01 (pending)"),
+        (counter.ask(Do.START, "02", "Ada"), "`parex start auth 02 --force`"),
+    ]
+    for answer, words in refused:
+        assert not answer.done
+        assert words in answer.text
+    assert room.state() == before
+
+
+def test_on_screen_a_time_of_completion_goes_with_its_status(counter: Counter) -> None:
+    counter.room.desk.complete(counter.room.task, "done", by=ENGINE)
+    assert counter.ask(Do.EDIT, "01", changes={"status": "pending"}).done
+    assert counter.room.fields["completed_at"] is None
+
+
+def test_a_task_of_an_archived_feature_is_not_edited_on_screen(counter: Counter) -> None:
+    room = counter.room
+    for seq in ("01", "02"):
+        room.desk.set(room.folder / f"subtask_{seq}.json", {"status": "completed"}, by=ENGINE)
+    assert counter.ask(Do.ARCHIVE).done
+    before = room.state()
+    answers = [
+        counter.ask(Do.EDIT, "01", changes={"title": "Other"}),
+        counter.ask(Do.EDIT, changes={"name": "Other"}),
+        counter.ask(Do.BLOCK, "01"),
+    ]
+    for answer in answers:
+        assert answer.text == "auth is archived; `parex unarchive auth` first"
+    assert room.state() == before
+
+
+class Alive:
+    """An attempt whose keeper runs."""
+
+    number = 1
+
+    def state(self) -> Starting:
+        return Starting()
+
+
+def test_what_runs_under_parex_is_left_to_it_on_screen(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = counter.room
+    for seq in ("01", "02"):
+        room.desk.set(room.folder / f"subtask_{seq}.json", {"status": "completed"}, by=ENGINE)
+    counter.conductor.tick()
+    assert counter.ask(Do.EDIT, "02", changes={"status": "blocked"}).done
+    path = room.folder / "subtask_02.json"
+    write(path, {**json.loads(path.read_bytes()), "status": "in_progress"})
+    counter.conductor.tick()
+    (conflict,) = counter.snapshot.conflicts
+    clerk = counter.conductor._clerk  # to ask it without the engine, which would settle such an attempt
+    before = room.state()
+    monkeypatch.setattr(Journal, "feature_attempts", lambda journal, key: {"02": (Alive(),)})
+    for command in (
+        Command(Do.ARCHIVE, counter.snapshot.project.features[0].key),
+        Command(Do.BLOCK, counter.snapshot.project.features[0].key, "02"),
+        Command(Do.EDIT, counter.snapshot.project.features[0].key, "02", changes={"status": "pending"}),
+        Command(Do.INSIST, "", note=str(conflict.number)),
+    ):
+        answer = clerk.carry_out(command, counter.snapshot.project)
+        assert not answer.done
+        assert "auth/02 runs under parex (attempt 1); stop it first" in answer.text
+    assert room.state() == before

@@ -89,7 +89,7 @@ def test_f05_a_state_folder_that_is_deleted_while_parex_runs_comes_back(tmp_path
     folder.rmdir()
     assert desk.undo_text() == ""
     desk.set(path, {"title": "Two"}, by=PERSON)
-    assert desk.undo() == "01 Two: title"
+    assert desk.undo().text == "01 Two: title"
     assert json.loads(path.read_bytes())["title"] == "One"
 
 
@@ -116,7 +116,7 @@ def test_a_journal_that_cannot_be_written_keeps_no_edit_from_being_made(
     assert desk.trouble == ""
     steps = [entry.text for entry in EditJournal(tmp_path).refresh().undoable()]
     assert sorted(steps) == ["01 One: title", "01 Two: notes", "01 Two: status blocked", "01 Two: title"]
-    assert [desk.undo(), desk.undo()] == ["01 Two: status blocked", "01 Two: title"]
+    assert [desk.undo().text, desk.undo().text] == ["01 Two: status blocked", "01 Two: title"]
 
 
 def test_it_does_not_grow_without_end_and_keeps_what_can_be_taken_back(tmp_path: Path, path: Path) -> None:
@@ -143,3 +143,115 @@ def test_a_record_of_a_newer_parex_is_passed_over(tmp_path: Path, path: Path) ->
     journal.add("vote", {"edit": 1, "for": [1, 2]}, 1.0)
     edited(tmp_path, path, 1)
     assert list(EditJournal(tmp_path).refresh().entries) == [3]
+
+
+def test_a_read_that_fails_is_told_until_the_next_good_one(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited(tmp_path, path, 1)
+    journal = EditJournal(tmp_path)
+
+    def fail(*arguments: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pread", fail)
+        journal.refresh()
+        assert "cannot be read" in journal.trouble
+    assert len(journal.refresh().entries) == 1
+    assert journal.trouble == ""
+
+
+def test_a_record_is_saved_once_it_is_on_the_disk_also_where_the_journal_cannot_be_written_anew(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, Clock())
+    desk.set(path, {"title": "A"}, by=PERSON)
+    journal = EditJournal(tmp_path)
+    monkeypatch.setattr("parex_tui.run.edit_journal._LINES", 0)
+    journal.refresh()
+    journal._rewrite_at = 0
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(statedir, "write_durably", full)
+    numbers = [journal.add("closed", {"edit": 1, "fields": [name]}, 1.0) for name in "xyz"]
+    assert numbers == [2, 3, 4]
+    assert len(journal_of(tmp_path).read_bytes().splitlines()) == 4
+    assert journal.trouble == ""
+
+
+def test_what_waits_points_at_the_new_numbers_also_when_the_disk_is_full_in_between(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited(tmp_path, path, 1)
+    record = json.loads(journal_of(tmp_path).read_bytes().splitlines()[0])
+    about = {key: record[key] for key in ("by", "text", "parts", "undoes", "derived", "moved")}
+    journal, other = EditJournal(tmp_path), EditJournal(tmp_path)
+    whole, room = statedir.append_line, [0]
+
+    def full(*arguments: object) -> None:
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(*arguments)  # type: ignore[arg-type]  # passed on as they are
+
+    monkeypatch.setattr(statedir, "append_line", full)
+    mine = journal.add("edit", about, 1.0)
+    journal.add("closed", {"edit": mine, "fields": ["waits"]}, 1.0)
+    room[0] = 1
+    other.add("edit", about, 1.0)  # takes the number
+    room[0] = 1
+    journal.add("closed", {"edit": mine, "fields": []}, 1.0)  # our edit is written, and no more
+    room[0] = 9
+    journal.add("closed", {"edit": 1, "fields": []}, 1.0)
+    ledger = EditJournal(tmp_path).refresh()
+    assert list(ledger.entries) == [1, 2, 3]
+    assert ledger.closed.get(3) == {"waits"}
+    assert "waits" not in ledger.closed.get(2, set())
+
+
+def test_written_anew_it_still_knows_what_was_answered_and_when_to_be_written_anew_again(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parex_tui.run.edit_journal._LINES", 6)
+    edited(tmp_path, path, 4)
+    journal = EditJournal(tmp_path)
+    journal.refresh()
+    found = {"edit": 4, "file": path.relative_to(tmp_path).as_posix(), "field": "title", "why": "w", "new": "T3"}
+    number = journal.add("conflict", found, 1000.0)
+    journal.add("answered", {"edit": number}, 1000.0)
+    journal.add("vote", {}, 1000.0)
+    ledger = EditJournal(tmp_path).refresh()
+    assert (ledger.conflicts, ledger.closed) == ({}, {4: {"title"}})
+    rewritten = journal_of(tmp_path).stat().st_ino
+    for _ in range(5):  # a process each: none writes it anew before it is twice as long
+        EditJournal(tmp_path).add("closed", {"edit": 4, "fields": []}, 1000.0)
+    assert journal_of(tmp_path).stat().st_ino == rewritten
+
+
+def test_a_journal_that_another_one_took_the_place_of_is_read_from_its_start(tmp_path: Path, path: Path) -> None:
+    first = edited(tmp_path, path, 3)
+    journal = EditJournal(tmp_path)
+    assert len(journal.refresh().entries) == 3
+    journal_of(tmp_path).unlink()
+    second = edited(tmp_path, path, 5)
+    assert first[:40] != second[:40]
+    journal_of(tmp_path).write_bytes(first)
+    journal = EditJournal(tmp_path)
+    journal.refresh()
+    journal_of(tmp_path).write_bytes(second)  # longer, and the inode is the same
+    assert len(journal.refresh().entries) == 5
+
+
+def test_looking_for_what_is_live_again_costs_nothing_until_something_changes(tmp_path: Path, path: Path) -> None:
+    edited(tmp_path, path, 3)
+    journal = EditJournal(tmp_path)
+    first = journal.refresh().live(1001.0)
+    assert journal.refresh().live(1200.0) is first
+    assert journal.ledger.live(1601.0) == {}
+    assert journal.ledger.live(1000.0) == first
+    journal.add("closed", {"edit": 3, "fields": ["title"]}, 1001.0)
+    (entries,) = journal.ledger.live(1001.0).values()
+    assert [entry.number for entry in entries] == [1, 2]

@@ -15,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from parex_tui.run.desk import ENGINE, PERSON, Desk
 from parex_tui.run.edit_journal import EditJournal
-from parex_tui.tasks.edit import EditError, value_text
-from parex_tui.tasks.model import JsonValue, Status, Task
+from parex_tui.run.edits import Entry
+from parex_tui.tasks.edit import ChangedError, EditError, value_text
+from parex_tui.tasks.model import JsonValue, Task
 from tests.tasks.helpers import Clock, a_project, a_task
 
 ONWARD = {"pending": ("in_progress", "completed", "blocked"), "in_progress": ("completed", "blocked")}
@@ -87,7 +88,8 @@ class Beside(RuleBasedStateMachine):
                 self.desk.block(self.task, by=by)
             case _:
                 self.desk.reset(self.task, by=by)
-        assert self.fields()["status"] in [status.value for status in Status]
+        wanted = {"start": "in_progress", "complete": "completed", "block": "blocked", "reset": "pending"}
+        assert self.fields()["status"] == wanted[verb]
 
     @precondition(usable)
     @rule(name=st.sampled_from(FIELDS), value=TEXTS)
@@ -127,10 +129,15 @@ class Beside(RuleBasedStateMachine):
     def answer(self, insist: bool) -> None:
         conflict = self.desk.conflicts()[0]
         if insist:
-            self.desk.insist(conflict.number)
-            found = self.fields()
-            there = conflict.field in found
-            assert (value_text(found[conflict.field]) if there else "") == conflict.ours
+            before = self.path.read_bytes()
+            try:
+                self.desk.insist(conflict.number)
+            except ChangedError:
+                assert self.path.read_bytes() == before
+            else:
+                found = self.fields()
+                there = conflict.field in found
+                assert (value_text(found[conflict.field]) if there else "") == conflict.ours
         else:
             self.desk.yield_to(conflict.number)
         assert conflict not in self.desk.conflicts()
@@ -176,11 +183,18 @@ class Beside(RuleBasedStateMachine):
             for name, change in entry.parts[0].fields.items():
                 closed = name in ledger.closed.get(entry.number, ())
                 fresh = self.clock.now - ledger.written_last(entry) <= 30
-                if closed or not fresh or found.get(name, ...) != change.new or len(entry.parts[0].fields) > 1:
+                seen = entry.number in ledger.seen
+                odd = len(entry.parts[0].fields) > 1 or self.renamed(entry)
+                if closed or not fresh or seen or found.get(name, ...) != change.new or odd:
                     ours.pop(name, None)
                 else:
                     ours[name] = found[name]
         return ours
+
+    def renamed(self, entry: Entry) -> bool:
+        """Whether what they write back has another title than the file had when we edited it: it may be another."""
+        base = entry.parts[0].base
+        return base is None or self.read is None or self.read.get("title") != base.names.get("title")
 
     def check_held(self, wanted: dict[str, JsonValue], stale: dict[str, JsonValue]) -> None:
         """What one-field edits of the last half minute had set is there again, or a conflict tells both values."""
@@ -191,6 +205,32 @@ class Beside(RuleBasedStateMachine):
             onward = name == "status" and stale[name] in ONWARD.get(str(value), ())
             assert name in found or name in told
             assert found.get(name) == value or name in told or onward, (name, value, found.get(name))
+
+    @precondition(usable)
+    @rule(name=st.sampled_from(FIELDS[1:]), value=TEXTS, by=BY)
+    def we_die_before_the_record(self, name: str, value: str, by: str) -> None:
+        with patch.object(EditJournal, "add", side_effect=KeyboardInterrupt), contextlib.suppress(KeyboardInterrupt):
+            self.desks[1].set(self.path, {name: f"dying {value}"}, by=by)
+        assert self.fields()[name] == f"dying {value}"
+        self.read = None
+
+    @precondition(usable)
+    @rule(name=st.sampled_from(FIELDS[1:]), value=TEXTS, by=BY)
+    def they_see_ours_and_go_back(self, name: str, value: str, by: str) -> None:
+        stale = self.fields()
+        self.desk.set(self.path, {name: f"seen {value}"}, by=by)
+        if self.fields() == stale:
+            return
+        for seconds in (0.0, 1.0, 3.0):  # the first look may settle other edits
+            self.clock.now += seconds
+            self.count += 1
+            self.theirs[f"t{self.count}"] = self.count
+            self.write(self.fields() | self.theirs)
+            self.desk.hold()
+        self.write(stale | self.theirs)
+        self.desk.hold()
+        assert self.fields().get(name) == stale.get(name)
+        self.read = None
 
     @precondition(usable)
     @rule(name=st.sampled_from(FIELDS), value=TEXTS)

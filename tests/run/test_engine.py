@@ -621,7 +621,7 @@ def test_the_status_of_a_running_task_is_not_edited_and_its_title_is(bench: Benc
         Command(Do.EDIT, key, "01", changes={"status": "pending"}),
         Command(Do.ARCHIVE, key),
     ):
-        assert conductor.obey(command) == "01 Task 01 is running; stop it first"
+        assert "f/01 runs under parex (attempt 1); stop it first" in conductor.obey(command)
     assert conductor.obey(Command(Do.EDIT, key, "01", changes={"title": "Neu"})) == ""
     assert bench.on_disk("01")["status"] == "in_progress"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from parex_tui.run.desk import ENGINE, PERSON, Desk
+from parex_tui.tasks.edit import Edit, EditError
 from parex_tui.tasks.model import JsonValue
+from parex_tui.tasks.overwrite import Written
 from tests.tasks.helpers import Clock, a_project, a_task, write
 
 
@@ -267,18 +270,205 @@ def test_two_parex_make_it_again_once_and_count_it_once(room: Room) -> None:
     assert len(room.desk.conflicts()) == len(other.conflicts()) == 1
 
 
-def test_a_count_is_held_and_never_a_conflict(room: Room) -> None:
+def test_a_count_is_never_made_again_and_never_a_conflict(room: Room) -> None:
     folder = room.path.parent
     stale = json.loads((folder / "task.json").read_bytes())
     room.set(status="completed")
-    room.desk.sync(folder, by=PERSON)
+    room.desk.sync(folder)
     write(folder / "task.json", {**stale, "name": "Theirs"})
     room.desk.hold()
-    found = json.loads((folder / "task.json").read_bytes())
-    assert (found["name"], found["completed_count"], found["status"]) == ("Theirs", 1, "completed")
-    write(folder / "task.json", {**found, "completed_count": 7})
+    assert json.loads((folder / "task.json").read_bytes()) == {**stale, "name": "Theirs"}
+    assert room.told() == []
+
+
+@pytest.mark.parametrize(("seconds", "wins"), [(1.9, False), (2.1, True)])
+def test_who_has_seen_ours_may_go_back_and_is_not_fought(room: Room, seconds: float, wins: bool) -> None:
+    stale = room.fields
+    room.set(status="blocked")
+    room.later(1)
+    room.overwrite(room.fields, notes="theirs")
+    room.desk.hold()
+    room.later(seconds)
+    room.desk.hold()
+    room.overwrite(stale, notes="theirs again")
+    for desk in (Desk(room.root, room.clock), room.desk):  # the other one reads it in the journal
+        desk.hold()
+    assert room.fields["status"] == ("pending" if wins else "blocked")
+    assert room.told() == []
+
+
+def test_what_another_parex_wrote_is_not_somebody_who_has_seen_ours(room: Room) -> None:
+    stale = room.fields
+    room.set(status="blocked")
+    Desk(room.root, room.clock).set(room.path, {"notes": "other parex"}, by=PERSON)
+    for _ in range(2):
+        room.desk.hold()
+        room.later(3)
+    room.overwrite(stale, more=1)
+    room.desk.hold()
+    assert (room.fields["status"], room.fields["notes"]) == ("blocked", "other parex")
+
+
+@pytest.mark.parametrize("change", [{"id": "x-01"}, {"title": "Another"}, {"created_at": "2026"}, {"seq": "02"}])
+def test_another_file_of_the_old_name_is_left_alone(room: Room, change: dict[str, JsonValue]) -> None:
+    stale = room.fields
+    room.set(status="completed")
+    room.later(5)
+    room.overwrite(stale, **change)
+    before = room.path.read_bytes()
+    room.desk.hold()
+    assert room.path.read_bytes() == before
+    room.overwrite(stale, notes="later")
+    room.desk.hold()
+    assert room.fields["status"] == "pending"
+    assert room.told() == []
+
+
+def test_a_new_folder_of_the_old_name_is_left_alone(room: Room) -> None:
+    stale = room.fields
+    room.set(status="completed")
+    room.path.parent.rename(room.path.parent.with_name("before"))
+    room.overwrite(stale, notes="new")
+    room.desk.hold()
+    assert room.fields == {**stale, "notes": "new"}
+    assert room.told() == []
+
+
+def test_an_edit_that_lies_in_the_future_is_not_held(room: Room) -> None:
+    stale = room.fields
+    room.set(status="blocked")
+    room.later(-3600)
+    room.overwrite(stale, notes="theirs")
+    room.desk.hold()
+    assert room.fields["status"] == "pending"
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, error: type[EditError] = EditError) -> list[float]:
+    """From now on no file can be written; the list gets the patience of every try."""
+    tried: list[float] = []
+
+    def fail(path: Path, *arguments: object, patience: float, **options: object) -> Edit:
+        tried.append(patience)
+        raise error(f"{path.name}: busy")
+
+    monkeypatch.setattr("parex_tui.run.holding.decide_fields", fail)
+    return tried
+
+
+def test_a_busy_file_is_tried_less_often_and_its_reason_is_shown(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = room.fields
+    room.set(status="blocked")
+    room.overwrite(stale, notes="theirs")
+    with monkeypatch.context() as patch:
+        tried = refuse(patch)
+        for _ in range(1200):
+            room.desk.hold()
+            room.later(0.25)
+        assert 5 < len(tried) < 30
+        assert tried[:3] == [0.0, 0.0, 0.0]
+        assert room.desk.trouble == "subtask_01.json: busy"
+    room.later(61)
+    room.desk.hold()
+    assert (room.fields["status"], room.desk.trouble) == ("blocked", "")
+
+
+def test_what_could_not_be_made_again_in_time_becomes_a_conflict(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = room.fields
+    room.set(status="blocked")
+    room.overwrite(stale, notes="theirs")
+    refuse(monkeypatch)
     room.desk.hold()
     assert room.told() == []
+    room.later(601)
+    for _ in range(2):
+        room.desk.hold()
+    assert room.told() == [("status", '"blocked"', '"pending"')]
+    assert room.desk.trouble == ""
+
+
+def a_conflict(room: Room) -> None:
+    room.set(title="Before")
+    room.set(title="Ours")
+    room.overwrite(room.fields, title=f"Theirs {room.clock.now}")
+    room.desk.hold()
+    assert len(room.told()) == 1
+    room.later(1)
+
+
+def test_a_conflict_is_over_when_the_file_has_ours_is_gone_or_a_week_has_passed(room: Room) -> None:
+    a_conflict(room)
+    room.overwrite(room.fields, title="Ours")
+    room.desk.hold()
+    assert room.told() == []
+    a_conflict(room)
+    room.later(7 * 86400 + 1)
+    room.desk.hold()
+    assert room.told() == []
+    a_conflict(room)
+    room.path.unlink()
+    room.desk.hold()
+    assert len(room.told()) == 1  # it may be replaced just now
+    room.later(11)
+    room.desk.hold()
+    assert room.told() == []
+
+
+def unwritten(room: Room, monkeypatch: pytest.MonkeyPatch, **changes: JsonValue) -> None:
+    """A person's edit that the full disk refuses."""
+
+    def full(*arguments: object, **options: object) -> Written:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch, pytest.raises(EditError, match="is kept"):
+        patch.setattr("parex_tui.tasks.editor.replace_content", full)
+        room.desk.set(room.path, changes, by=PERSON)
+
+
+def test_a_newer_edit_takes_the_place_of_one_that_is_not_written_yet(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unwritten(room, monkeypatch, title="First", priority=1)
+    room.set(title="Title 2")
+    room.set(title="Title")
+    room.desk.hold()
+    assert (room.fields["title"], room.fields["priority"]) == ("Title", 1)
+    assert room.told() == []
+
+
+def test_what_is_not_written_after_ten_minutes_becomes_a_conflict(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    unwritten(room, monkeypatch, title="First")
+    room.later(601)
+    room.desk.hold()
+    assert room.fields["title"] == "Title"
+    assert room.told() == [("title", '"First"', '"Title"')]
+    room.desk.hold()
+    assert len(room.told()) == 1
+
+
+def test_what_is_not_written_of_a_deleted_file_rests(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    unwritten(room, monkeypatch, title="First")
+    room.path.unlink()
+    with monkeypatch.context() as patch:
+        tried = refuse(patch)
+        for _ in range(100):
+            room.desk.hold()
+            room.later(0.1)
+        assert len(tried) < 10
+    room.later(601)
+    room.desk.hold()
+    assert (room.desk.undo_text(), room.desk.trouble, room.told()) == ("", "", [])
+
+
+def test_a_file_known_by_a_link_is_one_file(room: Room) -> None:
+    link = room.root.with_name("link")
+    link.symlink_to(room.root)
+    stale = room.fields
+    room.set(status="in_progress")
+    Desk(link, room.clock).set(link / room.path.relative_to(room.root), {"status": "blocked"}, by=PERSON)
+    room.later(3)
+    room.overwrite(stale, notes="theirs")
+    room.desk.hold()
+    assert room.fields["status"] == "blocked"
 
 
 def test_a_file_that_stands_is_not_read_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parex_tui.tasks.create import new_feature, new_task
-from parex_tui.tasks.edit import EditError
+from parex_tui.tasks.edit import Edit, EditError
 from parex_tui.tasks.framework import framework_complaints
 from parex_tui.tasks.layout import locate
 from parex_tui.tasks.model import Feature, JsonValue
@@ -245,6 +246,35 @@ def test_nothing_is_created_outside_the_project(tmp_path: Path) -> None:
     with pytest.raises(EditError, match="outside the project"):
         new_task(the_feature(root), {"title": "T"}, root)
     assert tree(tmp_path) == before
+
+
+def test_nobody_ever_reads_half_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_project(tmp_path, a_task("01"))
+    whole = os.write
+    seen: list[list[str]] = []
+
+    def slowly(descriptor: int, data: bytes) -> int:
+        seen.append(sorted(path.name for path in folder.glob("subtask_*.json")))
+        return whole(descriptor, data[:40])
+
+    monkeypatch.setattr(os, "write", slowly)
+    path = new_task(the_feature(tmp_path), {"title": "Two"}, tmp_path)
+    assert len(seen) > 2
+    assert all(names == ["subtask_01.json"] for names in seen)
+    assert json.loads(path.read_bytes())["title"] == "Two"
+    assert sorted(one.name for one in folder.iterdir()) == ["subtask_01.json", "subtask_02.json", "task.json"]
+
+
+def test_without_hard_links_a_file_is_created_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*places: object, **named: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    folder = a_project(tmp_path, a_task("01"))
+    monkeypatch.setattr(os, "link", refused)
+    told: list[Edit] = []
+    path = new_task(the_feature(tmp_path), {"title": "Two"}, tmp_path, made=told.append)
+    assert (told[-1].path, told[-1].content, told[-1].result) == (path, b"", path.read_bytes())
+    assert sorted(one.name for one in folder.iterdir()) == ["subtask_01.json", "subtask_02.json", "task.json"]
 
 
 def test_an_archived_feature_gets_no_task(tmp_path: Path) -> None:

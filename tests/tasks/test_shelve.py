@@ -51,6 +51,16 @@ def test_a_finished_feature_moves_with_its_status_and_comes_back_as_it_was(tmp_p
     assert not the_feature(tmp_path).archived
 
 
+def test_whoever_asks_hears_of_the_very_bytes(tmp_path: Path) -> None:
+    folder = a_project(tmp_path, DONE)
+    before = (folder / "task.json").read_bytes()
+    told: list[Edit] = []
+    place = archive_feature(the_feature(tmp_path), tmp_path, NOW, made=told.append)
+    archived = (place / "task.json").read_bytes()
+    unarchive_feature(the_feature(tmp_path), tmp_path, made=told.append)
+    assert [(one.content, one.result) for one in told] == [(before, archived), (archived, before)]
+
+
 def test_a_feature_that_says_completed_is_moved_byte_for_byte(tmp_path: Path) -> None:
     folder = a_project(tmp_path, DONE)
     write(folder / "task.json", {"name": "Auth", "status": "completed", "completed_at": "2026-01-01T00:00:00Z"})

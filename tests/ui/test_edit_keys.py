@@ -94,11 +94,26 @@ async def test_status_pending_resets_where_the_engine_knows_the_task() -> None:
         assert one.control.sent == [Command(Do.RESET, AUTH, "08")]
 
 
-async def test_status_completed_is_set_with_its_time() -> None:
+async def test_status_completed_is_checked_and_so_not_set_by_hand() -> None:
     async with driven(pictures.idle()) as one:
         await one.select("04")
         await one.press("E", "s", "j", "j", "enter")
-        assert one.control.sent == [edit("04", status="completed", completed_at="2026-01-31T14:03:00Z")]
+        assert "it is checked: `parex complete auth-system 04 'what was done'`" in one.text
+        assert one.shows(ChoiceScreen)
+        assert one.control.sent == []
+
+
+async def test_status_completed_accepts_what_waits_for_a_person() -> None:
+    async with driven(pictures.gate()) as one:
+        await one.select("08")
+        await one.press("E", "s", "g", "j", "j", "enter", "enter")
+        assert one.control.sent == [Command(Do.ACCEPT, AUTH, "08")]
+
+
+async def test_a_feature_has_no_task_to_change() -> None:
+    async with driven(pictures.idle()) as one:
+        await one.press("g", "E")
+        await one.toast("Select a task first.")
 
 
 async def test_status_blocked_and_in_progress_go_by_their_own_commands() -> None:
@@ -177,6 +192,7 @@ async def test_a_cycle_is_refused_at_once_and_named() -> None:
     async with driven(pictures.idle()) as one:
         await one.select("05")
         await one.press("E", "n", "G", "space")
+        assert "needs this task" in one.text
         assert "That would be a cycle: 05 needs 11 needs 05." in one.text
         await one.press("enter")
         assert one.control.sent == []
@@ -416,6 +432,8 @@ async def test_help_tells_the_keys_of_the_menu() -> None:
             seen += one.text
         for part in (
             "E s",
+            "status: agent: file: feature: problem: seq:",
+            "-word turns a condition round",
             "Set the task's status",
             "Take the last change",
             "Add a task to the feature",

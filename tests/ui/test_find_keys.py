@@ -15,6 +15,7 @@ from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 from parex_tui.ui.rows import RowKind
 from parex_tui.ui.screens.main import MainScreen
+from parex_tui.ui.screens.problems import ProblemsScreen
 from parex_tui.ui.screens.task import TABS, TaskScreen
 from parex_tui.ui.widgets.find import FindLine
 from parex_tui.ui.widgets.reader import Reader
@@ -58,11 +59,11 @@ async def test_the_find_line_counts_moves_keeps_and_clears() -> None:
         assert "11 of 26" in one.text
         assert "1 Tasks  find auth system" in one.text
         assert one.main.query_one(FindLine).has_focus
-        assert selected(one) == "05"
-        await one.press("down")
-        assert selected(one) == "06"
-        await one.press("up", "up", "up")
-        assert selected(one) == "03"  # over the batch's row between
+        assert selected(one) == "01", "the first match, wherever the cursor was"
+        await one.press("down", "down", "down")
+        assert selected(one) == "04"  # over the batch's row between
+        await one.press("up")
+        assert selected(one) == "03"
         await one.press("enter")
         assert one.main.task_tree.has_focus
         assert "11 of 26" in one.text
@@ -73,6 +74,19 @@ async def test_the_find_line_counts_moves_keeps_and_clears() -> None:
         await one.press("enter", "escape")
         assert "find" not in one.text.splitlines()[1]
         assert selected(one) == "05"
+
+
+async def test_what_a_find_hides_cannot_be_acted_on() -> None:
+    async with driven(pictures.running()) as one:
+        await one.press("slash", *"zzzz", "enter")
+        assert "nothing matches" in one.text
+        assert one.main.task_tree.task_view() is None
+        assert one.main.task_tree.feature_view() is None
+        await one.press("E", "x", "r", "u", "enter")
+        assert one.control.sent == []
+        assert not one.app.screen.is_modal
+        await one.press("escape")
+        assert one.main.task_tree.task_view() is not None
 
 
 async def test_a_slip_of_the_keys_is_told_above_the_rows() -> None:
@@ -155,7 +169,7 @@ async def test_files_are_chosen_and_opened_at_their_line(tmp_path: Path, monkeyp
         assert editor.started == [[str(tmp_path / "src/auth/login.ts")]]
         await one.press("j", "enter")
         await one.toast("There is no such file yet.")
-        await one.press("j", "e")
+        await one.press("j", "enter")
         assert editor.started[1:] == [["+10", str(tmp_path / "docs/auth.md")]]
         await one.press("j")
         assert "here as docs/auth.md" in one.text
@@ -163,7 +177,7 @@ async def test_files_are_chosen_and_opened_at_their_line(tmp_path: Path, monkeyp
         assert editor.started[2:] == [[str(tmp_path / "docs/auth.md")]]
         await one.press("j", "enter")
         await one.toast("This is a web address")
-        await one.press("j", "e")
+        await one.press("j", "enter")
         await one.toast("outside the project")
         assert len(editor.started) == 3
 
@@ -184,11 +198,19 @@ async def test_a_file_that_became_a_link_out_of_the_project_is_not_opened(
         await one.toast("outside the project")
 
 
-async def test_without_a_choice_e_opens_the_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_e_opens_the_json_whatever_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with driven(project(tmp_path)) as one:
         editor = Editor(one, monkeypatch)
-        await one.press("enter", "2", "e")
-        assert editor.started == [[str(tmp_path / ".tmp/tasks/auth-system/subtask_05.json")]]
+        await one.press("enter", "2", "e", "j")
+        assert "e edit JSON" in one.text
+        await one.press("e")
+        assert editor.started == [[str(tmp_path / ".tmp/tasks/auth-system/subtask_05.json")]] * 2
+
+
+async def test_problems_are_shown_from_an_opened_task(tmp_path: Path) -> None:
+    async with driven(with_problems(tmp_path)) as one:
+        await one.press("enter", "P")
+        assert one.shows(ProblemsScreen)
 
 
 async def test_what_changed_since_the_attempt_began_is_said(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from textual import events
+from textual.widgets import Input
 
 from parex_tui.run.snapshot import Answer, Command, Do, Snapshot
 from parex_tui.run.states import TaskReady
@@ -49,7 +51,7 @@ async def test_what_is_missing_is_said_beside_its_field_and_goes_when_it_is_ther
         await one.press("x")
         assert "it cannot be empty" not in one.text
         await one.press(*("y" * 120), "ctrl+s")
-        assert "121 characters; the format has room for 100" in one.text
+        assert "at most 100 characters, this one has 121" in one.text
         assert one.control.sent == []
 
 
@@ -194,3 +196,21 @@ async def test_what_was_typed_just_before_it_is_saved_too() -> None:
             one.app.simulate_key(key)
         await one.until(lambda: bool(one.control.sent))
         assert one.control.sent[0].changes["title"] == "xy"
+
+
+async def test_a_long_paste_goes_in_and_its_length_is_told() -> None:
+    async with driven(pictures.idle()) as one:
+        await one.press("E", "t", "ctrl+u")
+        one.app.post_message(events.Paste("x" * 150))
+        await one.until(lambda: one.app.screen.query_one(Input).value == "x" * 150)
+        await one.press("enter")
+        assert "at most 100 characters, this one has 150" in one.text
+        assert one.control.sent == []
+
+
+async def test_a_paste_of_many_lines_comes_in_as_one() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    async with driven(pictures.idle()) as one:
+        await one.press("E", "t", "ctrl+u")
+        one.app.post_message(events.Paste(f"one\r\ntwo\tthree\x1b\x07 {family}\nend"))
+        await one.until(lambda: one.app.screen.query_one(Input).value == f"one two three {family} end")

@@ -78,7 +78,7 @@ async def test_p_opens_it_and_says_so_where_nothing_is_wrong() -> None:
         await one.press("P")
         await one.toast("No problem has been found in the task files.")
     async with driven(pictures.messy()) as one:
-        assert "2 problems" in one.text.splitlines()[0]
+        assert "3 problems" in one.text.splitlines()[0]
         await one.press("P")
         assert one.shows(ProblemsScreen)
         assert "subtask_03.json:12:3  a comma is missing" in one.text

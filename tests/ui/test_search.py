@@ -44,7 +44,8 @@ def complaint(snapshot: Snapshot, text: str) -> str:
         ('-"two words"', (Term(Field.WORD, "two words", False),)),
         ("-word", (Term(Field.WORD, "word", False),)),
         ("http://x", (Term(Field.WORD, "http://x"),)),
-        ("colour:red", (Term(Field.WORD, "colour:red"),)),
+        ("colour:red", (Term(Field.WORD, "colour:red", prefix="colour"),)),
+        ("seq:01", (Term(Field.SEQ, "01"),)),
         ('"status:failed"', (Term(Field.WORD, "status:failed"),)),
         ("problem:", (Term(Field.PROBLEM, ""),)),
         ("problem:comma", (Term(Field.PROBLEM, "comma"),)),
@@ -184,3 +185,22 @@ def test_a_query_over_ten_thousand_tasks_reads_each_text_once() -> None:
     entries = [index.task(task.task) for task in tasks]
     build_rows(snapshot, {}, None, Query.parse("step"), DRAW, index)
     assert all(index.task(task.task) is entry for task, entry in zip(tasks, entries, strict=True))
+
+
+def test_a_field_that_there_is_not_is_told() -> None:
+    there = "There are status, agent, file, feature, problem, seq."
+    assert complaint(pictures.running(), "agnet:test") == f'No field "agnet". Did you mean agent? {there}'
+    assert complaint(pictures.running(), "-colour:red") == f'No field "colour". {there}'
+    assert complaint(pictures.running(), '"agnet:test"') == complaint(pictures.running(), "http://x") == ""
+
+
+def test_a_task_is_found_by_its_number() -> None:
+    for text in ("seq:05 feature:auth-s", "seq:5 login"):
+        assert found(pictures.running(), text) == ["auth-system 05"]
+
+
+@pytest.mark.parametrize("text", ["-status:pending", "-agent:coder", "-seq:01", "-zzz", "-problem:"])
+def test_what_a_feature_lacks_does_not_find_it(text: str) -> None:
+    rows = build_rows(pictures.messy(), {}, None, Query.parse(text), DRAW)
+    with_tasks = {row.id.feature for row in rows if row.id.kind is RowKind.TASK}
+    assert {row.id.feature for row in rows if row.id.kind is RowKind.FEATURE} == with_tasks

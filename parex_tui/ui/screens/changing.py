@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
+from parex_tui.run.rules import command
 from parex_tui.run.snapshot import Command, Do, FeatureView, TaskView
 from parex_tui.tasks.document import InvalidError, parse
-from parex_tui.tasks.edit import timestamp
 from parex_tui.tasks.files import UnreadableError, read
 from parex_tui.tasks.model import JsonValue, Status
 from parex_tui.tasks.text import clean
@@ -20,9 +20,8 @@ from ..scratch import Scratch
 from .acting import SituatedScreen
 from .choices import Choice, ChoiceScreen
 from .form import FormField, FormScreen
-from .newforms import feature_form, task_form
+from .newforms import NAME_LIMIT, feature_form, task_form
 
-TITLE_LIMIT: Final = 100
 OTHER: Final = "\x00other"
 """No agent can be called so: names are cleaned."""
 
@@ -95,7 +94,12 @@ class ChangingScreen(SituatedScreen):
             return
         situation, (feature, seq, digest), task = found.situation, found.where, found.task
         now = task.task.status
-        choices = [Choice(status, status.value, meaning) for status, meaning in STATUS_MEANINGS.items()]
+        barred = refusal("accept", situation) and now is not Status.COMPLETED
+        way = f"it is checked: {command('complete', found.view.feature.id, seq, 'what was done')}" if barred else ""
+        choices = [
+            Choice(status, status.value, meaning, reason=way if status is Status.COMPLETED else "")
+            for status, meaning in STATUS_MEANINGS.items()
+        ]
 
         def decided(values: tuple[str, ...]) -> None:
             status = Status(values[0])
@@ -107,10 +111,10 @@ class ChangingScreen(SituatedScreen):
                 self.send(Command(Do.BLOCK, feature, seq, digest=digest))
             elif status is Status.PENDING and not refusal("reset", situation):
                 self.send(command_for("reset", feature, seq))
+            elif status is Status.COMPLETED:
+                self.action_accept()
             else:
-                done = status is Status.COMPLETED
-                at: JsonValue = timestamp(self.dashboard.clock()) if done else None
-                self._edit(feature, seq, digest, {"status": status.value, "completed_at": at})
+                self._edit(feature, seq, digest, {"status": status.value, "completed_at": None})
 
         self.ask_choice(ChoiceScreen("Status", name_of(task), choices, at=now or ""), decided)
 
@@ -123,8 +127,8 @@ class ChangingScreen(SituatedScreen):
         self._ask_text("Title", clean(task.path.name), task.title, "title", found.where)
 
     def _ask_text(self, label: str, subject: str, start: str, name: str, where: tuple[str, str, str]) -> None:
-        limit = TITLE_LIMIT if name == "title" else 200
-        field = FormField("value", label, start=start, required=True, limit=max(limit, len(start)))
+        limit = NAME_LIMIT if name == "title" else 200
+        field = FormField("value", label, start=start, required=True, limit=limit)
 
         def decided(values: Mapping[str, JsonValue] | None) -> None:
             if values is not None and values["value"] != start.strip():
@@ -164,7 +168,12 @@ class ChangingScreen(SituatedScreen):
         (feature, seq, digest), view, task = found.where, found.view, found.task
         now = task.task.depends_on
         gone = [Choice(need, need, "names no task here") for need in now if need not in view.tasks]
-        choices = [Choice(one.seq, name_of(one)) for one in view.tasks.values() if one.seq != seq]
+        after = _all_that_need(view, seq)
+        choices = [
+            Choice(one.seq, name_of(one), reason="needs this task" if one.seq in after else "")
+            for one in view.tasks.values()
+            if one.seq != seq
+        ]
 
         def refuse(values: tuple[str, ...]) -> str:
             cycle = ring(view, seq, values)
@@ -177,6 +186,10 @@ class ChangingScreen(SituatedScreen):
 
         title = f"{name_of(task)} needs"
         self.ask_choice(ChoiceScreen("Needs", title, [*gone, *choices], chosen=now, refuse=refuse), decided)
+
+    def action_accept(self) -> None:
+        """Take the task as done."""
+        raise NotImplementedError
 
     def action_start(self) -> None:
         """Ask who works on it, outside of parex."""
@@ -324,6 +337,22 @@ class ChangingScreen(SituatedScreen):
         if situation is not None:
             view = situation.feature
             self.app.push_screen(ProblemsScreen(view.key if view is not None else ""))
+
+
+def _all_that_need(view: FeatureView, seq: str) -> frozenset[str]:
+    """The tasks that need one, by themselves or over others."""
+    needed_by: dict[str, list[str]] = {}
+    for one in view.tasks.values():
+        for need in one.task.depends_on:
+            needed_by.setdefault(need, []).append(one.seq)
+    found: set[str] = set()
+    waiting = [seq]
+    while waiting:
+        for after in needed_by.get(waiting.pop(), ()):
+            if after not in found:
+                found.add(after)
+                waiting.append(after)
+    return frozenset(found)
 
 
 def _now(name: str, task: TaskView) -> str:

@@ -187,7 +187,7 @@ class ChoiceScreen(AskingScreen[tuple[str, ...]]):
             self.action_take()
         elif one is not None:
             chosen = self._list.chosen ^ {one.value}
-            trouble = one.reason or self._refuse(self._values(chosen))
+            trouble = self._refuse(self._values(chosen)) or one.reason
             if not trouble or one.value in self._list.chosen:
                 self._list.chosen, trouble = chosen, ""
             self._tell(trouble)

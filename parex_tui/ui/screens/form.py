@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ from textual.widgets import Input, Static, TextArea
 from parex_tui.tasks.model import JsonValue
 from parex_tui.tasks.text import clean
 
+from ..widgets.entry import Entry, without_controls
 from .choices import Choice, ChoiceScreen
 from .confirm import ConfirmScreen
 from .modal import AskingScreen
@@ -35,7 +36,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field. `check` says what is wrong with a value, "" where nothing is; `start` is the value at first."""
+    """One field. `check` says what is wrong with a value, "" where nothing is; `start` is the value at first.
+
+    `limit` is how many characters a text may have; a longer one can be typed, not saved.
+    """
 
     name: str
     label: str
@@ -100,6 +104,53 @@ class Pick(Static, can_focus=True):
         self.action_pick()
 
 
+if TYPE_CHECKING:
+    _Field = Widget
+else:
+    _Field = object  # mixed into a widget, and none itself: a widget's styles come from its first base that is one
+
+
+class Typed(_Field):
+    """A field that is typed into. It tells its form of the form's own keys at once, on its way through the keys typed.
+
+    Left to bubble up, such a key would come after keys that were pressed later: those would be typed into a form that
+    is behind a question by then.
+    """
+
+    def on_key(self, event: events.Key) -> None:
+        """Hand on what is not for this field."""
+        form = self.screen
+        if not isinstance(form, FormScreen):
+            return
+        if form is not self.app.screen:
+            event.prevent_default()
+            event.stop()
+            if form in self.app.screen_stack:  # it is for the question; once the form is closed it is for nothing
+                self.app.post_message(events.Key(event.key, event.character))
+        elif event.key in FORM_KEYS:
+            event.prevent_default()
+            event.stop()
+            FORM_KEYS[event.key](form)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take nothing while a question stands before the form."""
+        if self.screen is not self.app.screen:
+            event.prevent_default()
+            event.stop()
+
+
+class TextField(Typed, Entry):
+    """A field of one line."""
+
+
+class ListField(Typed, TextArea):
+    """A field with one item a line."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take its lines, without what no item can hold."""
+        event.text = without_controls("\n".join(event.text.replace("\t", " ").splitlines()))
+
+
 class FormScreen(AskingScreen[Mapping[str, JsonValue]]):
     """Gives every field's value; None where the person gave it up. Esc asks only when something was typed."""
 
@@ -131,12 +182,10 @@ class FormScreen(AskingScreen[Mapping[str, JsonValue]]):
 
     def _widget(self, field: FormField, dom_id: str) -> Widget:
         if field.shape is Shape.TEXT:
-            return Input(
-                str(field.start or ""), id=dom_id, placeholder=field.hint, max_length=field.limit, select_on_focus=False
-            )
+            return TextField(str(field.start or ""), id=dom_id, placeholder=field.hint, select_on_focus=False)
         if field.shape is Shape.LIST:
             rows = "\n".join(str(item) for item in field.start) if isinstance(field.start, list) else ""
-            return TextArea(rows, id=dom_id, placeholder=field.hint, tab_behavior="focus")
+            return ListField(rows, id=dom_id, placeholder=field.hint, tab_behavior="focus")
         return Pick(field, dom_id)
 
     def on_mount(self) -> None:
@@ -165,6 +214,9 @@ class FormScreen(AskingScreen[Mapping[str, JsonValue]]):
     def _wrong(self, field: FormField, value: JsonValue) -> str:
         if field.required and not value:
             return "it cannot be empty"
+        is_text = field.shape is Shape.TEXT and isinstance(value, str)
+        if is_text and len(str(value)) > field.limit and value != str(field.start).strip():  # as it was, it may stay
+            return f"at most {field.limit} characters, this one has {len(str(value))}"
         return field.check(value)
 
     def _check(self, *, only_told: bool) -> int | None:
@@ -217,3 +269,10 @@ class FormScreen(AskingScreen[Mapping[str, JsonValue]]):
 
         details = ["Nothing of it has been saved."]
         self.app.push_screen(ConfirmScreen("Give up what you typed?", details, "give it up"), decided)
+
+
+FORM_KEYS: Final[Mapping[str, Callable[[FormScreen], None]]] = {
+    "ctrl+s": FormScreen.action_save,
+    "escape": FormScreen.action_cancel,
+}
+"""Keys that end the typing, and what they do."""

@@ -15,6 +15,7 @@ from ..changes import MENU
 from ..glyphs import STATES, UNICODE, Glyphs
 from ..lines import BLANK, Line, Role, Span, wrap
 from ..looks import SIGN_ROLES
+from ..search import Field
 from .confirm import Box, BoxScreen
 
 
@@ -54,7 +55,15 @@ def help_rows(bindings: Sequence[ActiveBinding]) -> list[Line]:
                 rows.append(Line((Span(f"  {_shown(keys):<13}", Role.KEY), Span(parts[0]))))
                 rows += [Line((Span(" " * 15), Span(part))) for part in parts[1:]]
             rows += _menu_rows() if group == "Change" else []
+            rows += _find_rows() if "find" in groups[group] else []
     return rows
+
+
+def _find_rows() -> list[Line]:
+    """What the find line understands."""
+    fields = " ".join(f"{field.value}:" for field in Field if field)
+    texts = (fields, '-word turns a condition round; "two words" are one')
+    return [Line((Span(" " * 15), Span(part))) for text in texts for part in wrap(text, _TEXT_WIDTH)]
 
 
 def _menu_rows() -> list[Line]:

@@ -123,7 +123,8 @@ class MainScreen(ActingScreen):
         self._select_awaited()
         view, task = tree.feature_view(), tree.task_view()
         title, note = self.dashboard.project_title, self.dashboard.demo_note
-        self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note)], width)
+        conflicts = len(self.dashboard.snapshot.conflicts)
+        self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note, conflicts)], width)
         most = 7 if height >= 30 else 3 if height >= LOW else 2
         seq = task.seq if task is not None else ""
         self._hear()

@@ -14,5 +14,5 @@ class AskingScreen(ModalScreen[Answer]):
 
     def close(self, answer: Answer | None) -> None:
         """Close with the answer; None where there is none."""
-        if self.is_current:
+        if self is self.app.screen:  # and not behind another one, which would be closed instead
             self.dismiss(answer)

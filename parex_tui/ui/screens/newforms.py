@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 from parex_tui.run.snapshot import FeatureView
@@ -18,19 +18,11 @@ OBJECTIVE_LIMIT: Final = 200
 _FOLDER: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def _at_most(limit: int) -> Callable[[JsonValue], str]:
-    def check(value: JsonValue) -> str:
-        length = len(value) if isinstance(value, str) else 0
-        return f"{length} characters; the format has room for {limit}" if length > limit else ""
-
-    return check
-
-
 def task_form(view: FeatureView, agent: str) -> list[FormField]:
     """The fields of a new task in a feature; their names are those of the format."""
     others = [Choice(one.seq, name_of(one)) for one in view.tasks.values()]
     return [
-        FormField("title", "Title", required=True, check=_at_most(NAME_LIMIT)),
+        FormField("title", "Title", required=True, limit=NAME_LIMIT),
         FormField("suggested_agent", "Agent", start=agent, limit=200),
         FormField("depends_on", "Needs", Shape.SEVERAL, start=[], choices=others),
         FormField("parallel", "May run beside others", Shape.FLAG, start=False),
@@ -49,7 +41,7 @@ def feature_form(taken: Collection[str]) -> list[FormField]:
 
     return [
         FormField("folder", "Folder", required=True, hint="as in user-login", limit=80, check=check),
-        FormField("name", "Name", required=True, check=_at_most(NAME_LIMIT)),
-        FormField("objective", "Objective", check=_at_most(OBJECTIVE_LIMIT)),
+        FormField("name", "Name", required=True, limit=NAME_LIMIT),
+        FormField("objective", "Objective", limit=OBJECTIVE_LIMIT),
         FormField("exit_criteria", "Exit criteria", Shape.LIST, start=[], hint="one a line"),
     ]

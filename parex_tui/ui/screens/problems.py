@@ -252,7 +252,8 @@ class ProblemsScreen(ActingScreen):
         self.problem_list.show(snapshot, draw)
         view = self.situation().feature
         title, note = self.dashboard.project_title, self.dashboard.demo_note
-        self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note)], width)
+        conflicts = len(self.dashboard.snapshot.conflicts)
+        self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note, conflicts)], width)
         said = [Span(f" {cut(clean(self._note.text), width - 2)}", Role.SOFT if self._note.done else Role.WARN)]
         self.query_one("#note-line", Bar).show(lambda w: [Line(tuple(said))] if self._note.text else [], width)
         self.query_one("#footer", Bar).show(lambda w: [self._footer_line(w)], width)

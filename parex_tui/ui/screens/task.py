@@ -36,6 +36,7 @@ _ACTIONS: Final = (
     "edit",
     "change",
     "undo",
+    "problems",
     "commands",
     "help",
     "quit",
@@ -116,7 +117,8 @@ class TaskScreen(ActingScreen):
         view, task = situation.feature, situation.task
         width = self.size.width
         title, note = self.dashboard.project_title, self.dashboard.demo_note
-        self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note)], width)
+        conflicts = len(self.dashboard.snapshot.conflicts)
+        self.query_one("#header", Bar).show(lambda w: [header_line(view, title, w, draw, note, conflicts)], width)
         self.query_one("#tabs", Bar).show(lambda w: [self._tab_line(task)], width)
         finding = self.query_one(FindLine).display
         self.query_one("#footer", Bar).show(lambda w: [FINDING if finding else self._footer_line(situation, w)], width)
@@ -219,6 +221,7 @@ class TaskScreen(ActingScreen):
         if refusal("reset", situation):
             names.remove("reset")
         own = self._own_keys()
+        chosen = self.query_one(Reader).item is not None  # enter opens another file then
         while True:
             spans = [Span(" esc", Role.KEY, "escape"), Span(" back ", Role.SOFT, "escape")]
             spans += [Span(" ← →", Role.KEY, "right"), Span(" tab ", Role.SOFT, "right")]
@@ -228,7 +231,8 @@ class TaskScreen(ActingScreen):
                 action = BY_NAME[name]
                 off = bool(refusal(name, situation))
                 spans.append(Span(f" {action.key}", Role.DIM if off else Role.KEY, action.keys[0]))
-                spans.append(Span(f" {label(action, situation)} ", Role.DIM if off else Role.SOFT, action.keys[0]))
+                text = "edit JSON" if name == "edit" and chosen else label(action, situation)
+                spans.append(Span(f" {text} ", Role.DIM if off else Role.SOFT, action.keys[0]))
             if width_of(spans) <= width or len(names) == 1:
                 return Line(tuple(spans))
             names.pop(-2)
@@ -240,7 +244,7 @@ class TaskScreen(ActingScreen):
             item = reader.item
             if item is None:
                 return [("↑ ↓", "choose", "down")]
-            return [("enter", f"to {item.seq}" if item.seq else "open", "enter")]
+            return [("enter", f"to {item.seq}" if item.seq else "open file", "enter")]
         if TABS[self.tab_index] == "JSON" and self._listing.faults:
             return [("!", "next problem", "exclamation_mark")]
         return [("n N", "found", "n")] if self._needle else []
@@ -305,11 +309,7 @@ class TaskScreen(ActingScreen):
             await self.dashboard.open_file(reference.path, reference.line)
 
     async def action_edit(self) -> None:
-        """Open the chosen file; else the task's JSON, at the problem or the place found that is gone to."""
-        item = self.query_one(Reader).item
-        if TABS[self.tab_index] == "Overview" and item is not None and item.reference is not None:
-            await self._open(item.reference)
-            return
+        """Open the task's JSON, at the problem or the place found that is gone to."""
         situation = self.allowed("edit")
         if situation is not None and situation.task is not None:
             await self.dashboard.open_file(situation.task.task.path, self._line())

@@ -6,9 +6,9 @@ from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Input
 
 from ..lines import Line, Role, Span
+from .entry import Entry
 
 FINDING: Final = Line(
     (
@@ -20,7 +20,7 @@ FINDING: Final = Line(
 """The footer while something is typed: every other key is a letter then."""
 
 
-class FindLine(Input):
+class FindLine(Entry):
     """One line of text. Up and down move among what is found while the typing goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

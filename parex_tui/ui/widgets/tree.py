@@ -115,6 +115,8 @@ class TaskTree(FramedWidget, can_focus=True):
         """The feature in which the cursor is."""
         if self._snapshot is None or self.selected is None:
             return None
+        if self._query is not None and self.selected not in self._index:
+            return None  # what a find hides is not there to be acted on
         return self._snapshot.features.get(self.selected.feature)
 
     def task_view(self) -> TaskView | None:
@@ -280,7 +282,7 @@ class TaskTree(FramedWidget, can_focus=True):
         self._rebuild()
         if query is not None:
             first = next((row.id for row in self._rows if row.id.kind is RowKind.TASK), None)
-            if first is not None and (self.selected is None or self.selected.kind is not RowKind.TASK):
+            if first is not None:
                 self._select(first)
         self.reveal()
 
