@@ -214,3 +214,18 @@ async def test_a_paste_of_many_lines_comes_in_as_one() -> None:
         await one.press("E", "t", "ctrl+u")
         one.app.post_message(events.Paste(f"one\r\ntwo\tthree\x1b\x07 {family}\nend"))
         await one.until(lambda: one.app.screen.query_one(Input).value == f"one two three {family} end")
+
+
+@pytest.mark.parametrize("place", [[], ["tab", "tab", "tab", "tab"]], ids=["line", "list"])
+async def test_keys_after_esc_are_for_the_question_however_fast_they_come(place: list[str]) -> None:
+    async with driven(pictures.idle()) as one:
+        await one.press("a", *place)
+        for key in ("x", "escape", "z", "escape"):
+            one.app.simulate_key(key)
+        for _ in range(12):
+            await one.pilot.pause()
+        assert one.shows(FormScreen)
+        screen = one.app.screen
+        assert isinstance(screen, FormScreen)
+        values = screen.values()
+        assert (values["deliverables"] == ["x"]) if place else (values["title"] == "x")

@@ -122,7 +122,8 @@ class Typed(_Field):
         form = self.screen
         if not isinstance(form, FormScreen):
             return
-        if form is not self.app.screen:
+        is_behind = form is not self.app.screen
+        if is_behind:
             event.prevent_default()
             event.stop()
             if form in self.app.screen_stack:  # it is for the question; once the form is closed it is for nothing
