@@ -25,6 +25,11 @@ class SituatedScreen(Screen[None]):
         """The app."""
         return cast(DashboardApp, self.app)
 
+    @property
+    def can_show(self) -> bool:
+        """Whether its widgets are there; while the app ends they go before the screen does."""
+        return self.is_ready and self.app.is_running
+
     def situation(self) -> Situation:
         """What is selected."""
         raise NotImplementedError

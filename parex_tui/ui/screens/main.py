@@ -114,7 +114,7 @@ class MainScreen(ActingScreen):
 
     def refresh_view(self) -> None:
         """Show the app's newest snapshot, at this moment. Repaints only lines that differ."""
-        if not self.is_ready:
+        if not self.can_show:
             return
         snapshot, draw = self.dashboard.snapshot, self.dashboard.draw()
         width, height = self.size

@@ -246,7 +246,7 @@ class ProblemsScreen(ActingScreen):
 
     def refresh_view(self) -> None:
         """Show the newest snapshot."""
-        if not self.is_ready:
+        if not self.can_show:
             return
         snapshot, draw, width = self.dashboard.snapshot, self.dashboard.draw(), self.size.width
         self.problem_list.show(snapshot, draw)

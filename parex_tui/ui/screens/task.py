@@ -111,7 +111,7 @@ class TaskScreen(ActingScreen):
 
     def refresh_view(self) -> None:
         """Show the newest snapshot."""
-        if not self.is_ready:
+        if not self.can_show:
             return
         situation, draw = self.situation(), self.dashboard.draw()
         view, task = situation.feature, situation.task
