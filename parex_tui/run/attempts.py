@@ -27,11 +27,14 @@ from types import MappingProxyType
 from typing import Final
 
 from parex_tui.tasks.model import Feature
+from parex_tui.tasks.text import clean
 
 from . import statedir
 from .attempt import Attempt
 from .birth import Birth, birth_of, read_birth, write_birth
+from .mailbox import Mailbox
 from .records import VERSION, Decision, FileFact, Launch, decision_from, decision_record, launch_from, launch_record
+from .snapshot import Holder
 from .states import NeverRan, Running, Starting
 
 __all__ = ["Attempt", "Decision", "FeatureLock", "FileFact", "Holder", "Journal", "Launch", "Reservation"]
@@ -58,15 +61,6 @@ class Reservation:
     def write_prompt(self, prompt: bytes) -> None:
         """Put the prompt in its place. Raises OSError."""
         statedir.write_durably(self.prompt, prompt)
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a feature's lock, for people to read."""
-
-    pid: int
-    host: str
-    since: float
 
 
 class FeatureLock:
@@ -241,18 +235,27 @@ class Journal:
         except OSError:
             os.close(fd)
             raise
-        holder = {"version": VERSION, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-        with contextlib.suppress(OSError):  # only for people to read; the lock is what counts
-            statedir.write_durably(folder / "engine.json", statedir.json_bytes(holder))
         return FeatureLock(fd)
 
+    def sign(self, feature_key: str, *, screen: bool, going: bool) -> None:
+        """Say who holds the feature's lock: this process. For whoever finds it held; the lock is what counts."""
+        record = {"version": VERSION, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+        with contextlib.suppress(OSError):
+            path = self._feature_dir(feature_key) / "engine.json"
+            statedir.write_durably(path, statedir.json_bytes({**record, "screen": screen, "going": going}))
+
     def engine_holder(self, feature_key: str) -> Holder | None:
-        """Who took the feature's lock last. Says something only after `feature_lock` returned None."""
+        """Who signed last for the feature's lock; whether that one still holds it, only the lock tells."""
         record = statedir.read_record(self._feature_dir(feature_key) / "engine.json") or {}
         pid, host, since = record.get("pid"), record.get("host"), record.get("since")
         if not (isinstance(pid, int) and isinstance(host, str) and isinstance(since, (int, float))):
             return None
-        return Holder(pid, host, since)
+        host = clean(host, 100)
+        return Holder(pid, host, since, record.get("screen") is not False, record.get("going") is True)
+
+    def mailbox(self, feature_key: str) -> Mailbox:
+        """Where to leave orders for whoever runs the feature. Raises StateError and OSError."""
+        return Mailbox(self._made(self._feature_dir(feature_key)))
 
     # --- decisions ---
 

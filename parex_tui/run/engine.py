@@ -110,6 +110,8 @@ class Engine:
         """Try to own the feature; False while another parex does."""
         if self._lock is None:
             self._lock = self._journal.feature_lock(self._key)
+            if self._lock is not None:
+                self._journal.sign(self._key, screen=True, going=self.going)
         return self._lock is not None
 
     def release(self) -> None:

@@ -82,6 +82,7 @@ class TaskView:
     attempts: tuple[AttemptView, ...] = ()
     activity: Activity | None = None
     expected: float | None = None  # seconds, from the history of earlier attempts
+    stalled: float | None = None  # since when its attempt neither wrote nor computed (seconds since the epoch)
 
     @property
     def seq(self) -> str:
@@ -122,6 +123,20 @@ class EngineState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who runs a feature, or ran it last. `screen`: it shows it to a person; else it runs without one.
+
+    `going`: it starts what is ready by itself. `since` is seconds since the epoch.
+    """
+
+    pid: int
+    host: str
+    since: float
+    screen: bool = True
+    going: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureView:
     """One feature: its files, its plan, its tasks' states, its run."""
 
@@ -139,6 +154,7 @@ class FeatureView:
     cost: float | None = None
     saved: float | None = None  # seconds of waiting that running side by side saved
     saved_share: float | None = None  # the same as a share of the time one after another, 0 to 1
+    holder: Holder | None = None  # who runs it, where that is another parex
 
     @property
     def key(self) -> str:
@@ -208,6 +224,7 @@ class Do(StrEnum):
     SKIP = "skip"  # decide to go on without a task
     RESET = "reset"  # in progress or blocked on disk, nobody alive: back to pending
     PAUSE = "pause"  # start nothing new; what runs goes on
+    TAKE = "take over"  # run here what another parex runs: it goes on looking on, or ends where it has no screen
     # About files; what came of it is the snapshot's `answer`.
     EDIT = "edit"  # set `changes` in the file of task `seq`, of task.json without one
     START = "start"  # in progress by `note` (an agent's name): somebody works on it outside of parex

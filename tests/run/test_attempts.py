@@ -363,9 +363,11 @@ def test_one_engine_per_feature(house: House) -> None:
     lock = house.journal.feature_lock("feature")
     assert lock is not None
     assert Journal(house.root).feature_lock("feature") is None
+    assert house.journal.engine_holder("feature") is None
+    house.journal.sign("feature", screen=False, going=True)
     holder = house.journal.engine_holder("feature")
     assert holder is not None
-    assert holder.pid == os.getpid()
+    assert (holder.pid, holder.screen, holder.going) == (os.getpid(), False, True)
     with house.journal.feature_lock("other") or pytest.fail("another feature is free"):
         pass
     lock.release()
