@@ -38,7 +38,7 @@ from .edits import (
     file_of,
     name_of,
 )
-from .holding import Holder
+from .holding import Holding
 from .snapshot import Conflict
 from .taking_back import take_back_whole
 
@@ -81,7 +81,7 @@ class Desk:
         self._root = root
         self._clock = clock
         self._journal = EditJournal(root)
-        self._holder = Holder(root, self._journal, clock)
+        self._holding = Holding(root, self._journal, clock)
         self._conflicts: tuple[int, tuple[Conflict, ...]] = (-1, ())
 
     # --- changes of fields ---------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class Desk:
 
     def hold(self) -> None:
         """Look after the edits of the last minutes: make again what was written over unseen. Call it often."""
-        self._holder.pass_once()
+        self._holding.pass_once()
 
     @property
     def trouble(self) -> str:
