@@ -411,6 +411,15 @@ def test_edit_does_not_complete_behind_the_gate(root: Path, parex: Run) -> None:
     assert fields(root, "task")["completed_count"] == 0
 
 
+@pytest.mark.parametrize(("status", "said"), [("archived", "parex archive"), ("completed", "1 of 4 tasks")])
+def test_edit_does_not_end_a_feature_whose_tasks_are_open(root: Path, parex: Run, status: str, said: str) -> None:
+    before = (root / ".tmp/tasks/auth/task.json").read_bytes()
+    code, _, err = parex("edit", "auth", "task.json", f"status={status}")
+    assert (code, said in err) == (1, True), err
+    assert (root / ".tmp/tasks/auth/task.json").read_bytes() == before
+    assert parex("edit", "auth", "task.json", "status=blocked")[0] == 0
+
+
 def test_the_whole_file_in_the_editor_does_not_complete_behind_the_gate(
     root: Path, parex: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

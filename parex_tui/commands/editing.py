@@ -15,7 +15,7 @@ from typing import Final
 from parex_tui.cli import UsageError
 from parex_tui.report.changed_text import Changed, field_lines
 from parex_tui.run.desk import PERSON
-from parex_tui.run.rules import check_status, with_times
+from parex_tui.run.rules import check_feature_status, check_status, with_times
 from parex_tui.tasks.document import InvalidError, parse
 from parex_tui.tasks.edit import ChangedError, Edit, EditError
 from parex_tui.tasks.files import Content, UnreadableError, read
@@ -69,15 +69,18 @@ def _write_fields(
     digest: str | None = None,
 ) -> Edit:
     """Set them, with what a new status brings along. Raises EditError."""
-    if task is None:
-        return bench.desk.set(path, changes, by=PERSON, digest=digest)
     if "status" in changes:
         _check_status(bench, feature, task, changes["status"])
+    if task is None:
+        return bench.desk.set(path, changes, by=PERSON, digest=digest)
     return bench.desk.set(path, with_times(task, changes), by=PERSON, digest=digest or task.digest)
 
 
-def _check_status(bench: Bench, feature: Feature, task: Task, status: JsonValue) -> None:
-    """Raises RuleError where the task may not have it."""
+def _check_status(bench: Bench, feature: Feature, task: Task | None, status: JsonValue) -> None:
+    """Raises RuleError where the task, or without one the feature, may not have it."""
+    if task is None:
+        check_feature_status(feature, status)
+        return
     bench.refuse_running(feature, task)
     check_status(feature, task, status)
 
@@ -112,7 +115,7 @@ def _edit_file(bench: Bench, options: Namespace) -> Changed:
             return Changed("edit", feature.id, "" if task is None else task.seq, ("Nothing was changed.",))
         values = _checked_document(after, copy)
         try:
-            if task is not None and values.get("status") != task.status_text:
+            if values.get("status") != (feature if task is None else task).status_text:
                 _check_status(bench, feature, task, values.get("status"))
             edit = bench.desk.replace(path, before, after, by=PERSON)
         except ChangedError:

@@ -13,7 +13,7 @@ from parex_tui.tasks.text import clean
 
 from .attempts import Journal
 from .desk import PERSON, Desk
-from .rules import check_idle, check_insist, check_open, check_start, check_status, with_times
+from .rules import check_feature_status, check_idle, check_insist, check_open, check_start, check_status, with_times
 from .snapshot import Answer, Command, Do
 from .statedir import StateError
 
@@ -66,6 +66,8 @@ class Clerk:
             check_open(feature)
             if feature.task_json is None:
                 raise EditError(f"{feature.id} has no task.json")
+            if "status" in command.changes:
+                check_feature_status(feature, command.changes["status"])
             self._desk.set(feature.task_json, command.changes, by=PERSON, digest=digest)
             return f"{feature.id}: {_said(command.changes)}"
         feature, task = self._open_task(command)

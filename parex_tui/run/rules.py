@@ -83,6 +83,17 @@ def check_status(feature: Feature, task: Task, status: JsonValue) -> None:
         _check_dependencies(feature, task)
 
 
+def check_feature_status(feature: Feature, status: JsonValue) -> None:
+    """Whether task.json may have that status: what says that the work is over has to be so. Raises RuleError."""
+    if feature.status_text == status:
+        return
+    if status == "archived":
+        raise RuleError(f"an archived feature is moved, too: {command('archive', feature.id)}")
+    done = sum(not is_open(task) for task in feature.tasks)
+    if status == Status.COMPLETED.value and done < len(feature.tasks):
+        raise RuleError(f"{feature.id} is not completed: {done} of {len(feature.tasks)} tasks are")
+
+
 def _check_dependencies(feature: Feature, task: Task, *, force: bool = False) -> str:
     waits = open_dependencies(feature, task)
     if waits and not force:

@@ -19,12 +19,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
+from parex_tui.editor import editor_command
 from parex_tui.run.snapshot import Command, Control, Do, EngineState, FeatureView
 from parex_tui.tasks.text import clean
 
 from . import crash
 from .app_base import DashboardApp, ExitRequest
-from .editor import editor_command
 from .glyphs import ASCII, UNICODE
 from .looks import name_of, running_tasks
 from .palette import ActionProvider

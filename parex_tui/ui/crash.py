@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Final
 
 from parex_tui import __version__
+from parex_tui.agents.secrets import masked
 from parex_tui.guard import ATTEMPTS_GO_ON
 from parex_tui.run.statedir import StateError, check_private, make_private, state_root, write_durably
 from parex_tui.tasks.layout import NotFoundError
@@ -36,13 +37,6 @@ SAYABLE: Final = (StateError, NotFoundError)
 _LINKS = 8  # errors of one chain
 _FIRST, _LAST = 20, 60  # frames of one error
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
-_SECRET_NAME: Final = re.compile("KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
-_SHORTEST_SECRET: Final = 4  # characters; KEY=1 hides nothing
-_SECRET_SHAPE: Final = re.compile(
-    r"\b(?:sk|pk|rk)[-_][\w-]{8,}|\bgh[pousr]_\w{8,}|\bgithub_pat_\w{8,}|\bglpat-[\w-]{8,}|\bxox[a-z]-[\w-]{8,}"
-    r"|\bA(?:KIA|SIA)[A-Z0-9]{12,}|\bAIza[\w-]{20,}|\bhf_\w{8,}|\bnpm_\w{8,}|\beyJ[\w-]{6,}(?:\.[\w-]+){0,2}"
-    r"|(?<=://)[^/\s@]+(?=@)|(?<=[Bb]earer )\S+"
-)
 _KIND: Final = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Matches|Group))\b", re.M)
 _PLACE: Final = re.compile(r"(\S+\.py):(\d+) in (\w+)")
 
@@ -129,16 +123,6 @@ def _sayable(error: BaseException, env: Mapping[str, str]) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return errno.errorcode.get(error.errno, str(error.errno))
     return ""
-
-
-def masked(text: str, env: Mapping[str, str]) -> str:
-    """`text` without the values of secret variables, without what looks like a key, without the home folder."""
-    secrets = [value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET]
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    text = _SECRET_SHAPE.sub("***", text)
-    home = env.get("HOME", "").rstrip("/")
-    return text.replace(home, "~") if home else text
 
 
 # --- telling ----------------------------------------------------------------------------------------------------

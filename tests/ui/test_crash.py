@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parex_tui.agents.secrets import masked
 from parex_tui.run.statedir import StateError
-from parex_tui.ui.crash import KEPT, faults_in, faults_of, leave_report, masked, message, report_text
+from parex_tui.ui.crash import KEPT, faults_in, faults_of, leave_report, message, report_text
 
 HIDDEN = "do-not-show-this"
 NO_ENV: dict[str, str] = {}

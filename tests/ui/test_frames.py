@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 from textual.strip import Strip
 
+from parex_tui.editor import editor_command
 from parex_tui.run.snapshot import Snapshot
 from parex_tui.ui.app import ParexApp, run_dashboard
 from parex_tui.ui.crash import faults_in, message
-from parex_tui.ui.editor import editor_command
 from parex_tui.ui.panes import pane_heights
 from parex_tui.ui.screens.main import MainScreen
 from parex_tui.ui.widgets.base import LinesWidget

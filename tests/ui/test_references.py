@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parex_tui.editor import editor_command
 from parex_tui.tasks.model import ContextRef
-from parex_tui.ui.editor import editor_command
 from parex_tui.ui.references import REFUSALS, Kind, Known, Reference, references
 
 from . import fakes
