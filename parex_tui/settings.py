@@ -6,7 +6,9 @@ spend nothing, and limits only to stricter values. The environment comes last: `
 
     driver = "mine"              # which of the drivers below runs tasks; unset: parex asks for one
     slots = 4                    # attempts at the same time, 1 to 8 (up to 100, with a warning)
-    retries = 0                  # new attempts that parex starts by itself after a failure
+    retries = 0                  # new attempts that parex starts by itself after a failure in `retry_on`
+    retry_on = ["rate limit", "lost"]   # the failures that may pass by themselves, in the words shown; or ["any"]
+    retry_wait = 20              # seconds before the first of them; doubles with each further one, up to 600
     wall_limit = 240             # minutes one attempt may take; 0: no limit
     grace = 5                    # seconds between asking a process to end and ending it
     quiet_after = 120            # seconds without output until an attempt is called quiet
@@ -43,6 +45,14 @@ PROJECT_FILE: Final = ".parex.toml"
 SLOTS_USUAL: Final = 8
 SLOTS_MOST: Final = 100
 _FILE_LIMIT: Final = 256 * 1024
+
+ANY_FAILURE: Final = "any"
+RETRIED: Final = (
+    *("rate limit", "lost", "timeout", "exit code", "signal", "agent error", "gave up", "not logged in"),
+    *("permission rejected", "agent fell back", "ended without a result", "deliverable missing", "check failed"),
+    ANY_FAILURE,
+)
+"""The words that `retry_on` may hold: of every failure that can be tried again by itself, or all of them."""
 
 Stdin = Literal["prompt", "null"]
 EventsKind = Literal["lines", "jsonl"]
@@ -87,6 +97,8 @@ class Settings:
     driver: str = ""  # unset: nothing runs until a person names one
     slots: int = 4
     retries: int = 0
+    retry_on: tuple[str, ...] = ("rate limit", "lost")
+    retry_wait: float = 20.0  # seconds
     wall_limit: float = 240.0  # minutes; 0 is no limit
     grace: float = 5.0  # seconds
     quiet_after: float = 120.0  # seconds
@@ -224,6 +236,26 @@ def _string(source: _Source, key: str, value: object) -> object:
     return value
 
 
+def _failures(source: _Source, key: str, value: object) -> object:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise source.error(key, 'must be a list of failures in the words shown, as ["rate limit"], or "any"')
+    for word in words:
+        if problem := no_retry_on(word):
+            raise source.error(key, problem)
+    return tuple(words)
+
+
+def no_retry_on(word: str) -> str:
+    """Why this word cannot stand in `retry_on`, in one line; "" where it can."""
+    if word in RETRIED:
+        return ""
+    shown = clean(word, 60)
+    if word in ("stopped", "cannot start"):
+        return f'"{shown}" is never tried again by itself: a person wanted it, or it cannot work'
+    return f'there is no failure "{shown}"; there are: {", ".join(RETRIED)}'
+
+
 def _driver_name(source: _Source, key: str, value: object) -> object:
     if not isinstance(value, str):
         raise source.error(key, "must be the name of a driver, as a string")
@@ -236,6 +268,8 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "driver": _driver_name,
     "slots": _whole(1, SLOTS_MOST),
     "retries": _whole(0, 10),
+    "retry_on": _failures,
+    "retry_wait": _number(0, 600),
     "wall_limit": _number(0, 7 * 24 * 60),
     "grace": _number(0, 600),
     "quiet_after": _number(1, 7 * 86400),

@@ -47,6 +47,8 @@ def test_the_users_file_is_read(tmp_path: Path) -> None:
         """\ufeff
         driver = "mine"
         slots = 2
+        retry_on = ["rate limit", "exit code"]
+        retry_wait = 5
         wall_limit = 0
         unknown_writes = "trust"
         [drivers.mine]
@@ -61,6 +63,7 @@ def test_the_users_file_is_read(tmp_path: Path) -> None:
     )
     found = load_settings(tmp_path)
     assert (found.driver, found.slots, found.wall_limit, found.unknown_writes) == ("mine", 2, 0.0, "trust")
+    assert (found.retry_on, found.retry_wait) == (("rate limit", "exit code"), 5.0)
     assert found.drivers["mine"] == DriverSettings(
         "mine", ("agent", "{task_file}"), path, stdin="null", events="jsonl", env={"A": "1"}, model="m"
     )
@@ -122,6 +125,10 @@ def test_a_project_may_only_tighten_limits(tmp_path: Path) -> None:
         ("slots = true", "whole number"),
         ("slots = 2.0", "whole number"),
         ("retries = -1", "retries"),
+        ('retry_on = ["stopped"]', "retry_on: .*never tried again by itself"),
+        ('retry_on = ["weather"]', "retry_on: there is no failure"),
+        ("retry_on = [3]", "retry_on: must be a list of failures"),
+        ("retry_wait = -1", "retry_wait"),
         ("grace = nan", "grace: must be a number"),
         ("grace = inf", "grace: must be a number"),
         ("quiet_after = 'x'", "quiet_after"),

@@ -144,6 +144,14 @@ class Attempt:
             self._read_started()
         return self._started
 
+    def stalled(self) -> float | None:
+        """Since when the agent has neither written nor computed (seconds since the epoch), as its keeper says."""
+        try:
+            since = (statedir.read_present(self.dir / "stalled") or {}).get("since")
+        except OSError:
+            return None
+        return float(since) if isinstance(since, int | float) else None
+
     def was_used(self) -> bool:
         """Whether somebody tried to start it, successfully or not: then nobody may again."""
         try:

@@ -1,7 +1,7 @@
 """The journal of attempts: numbered directories in the user's state folder, used once, never overwritten.
 
     <project>/features/<feature>/<seq>/<NNNN>/   launch.json prompt.md lock started output stderr exit outcome.json …
-    <project>/features/<feature>/                engine.lock engine.json decisions.jsonl feature.json
+    <project>/features/<feature>/                engine.lock engine.json engine.log decisions.jsonl feature.json
 
 A feature that is made anew under an old name gets a folder of its own (`<feature>~2`).
 
@@ -12,28 +12,26 @@ is cheap enough to be done many times a second: what has ended is read once.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from parex_tui.tasks.model import Feature
-from parex_tui.tasks.text import clean
 
 from . import statedir
 from .attempt import Attempt
 from .birth import Birth, birth_of, read_birth, write_birth
+from .feature_lock import LOG, RECORD, FeatureLock, is_locked, read_holder, take_lock, write_holder
 from .mailbox import Mailbox
-from .records import VERSION, Decision, FileFact, Launch, decision_from, decision_record, launch_from, launch_record
+from .records import Decision, FileFact, Launch, decision_from, decision_record, launch_from, launch_record
 from .snapshot import Holder
 from .states import NeverRan, Running, Starting
 
@@ -61,25 +59,6 @@ class Reservation:
     def write_prompt(self, prompt: bytes) -> None:
         """Put the prompt in its place. Raises OSError."""
         statedir.write_durably(self.prompt, prompt)
-
-
-class FeatureLock:
-    """The right to run a feature, held until released or until this process ends, however it ends."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd: int | None = fd
-
-    def release(self) -> None:
-        """Let another engine have the feature. Twice does nothing."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-    def __enter__(self) -> FeatureLock:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +97,7 @@ class Journal:
         self._attempts: dict[Path, Attempt] = {}
         self._tasks: dict[Path, _Task] = {}
         self._decisions: dict[Path, tuple[tuple[int, int], tuple[Decision, ...]]] = {}
+        self._holders: dict[Path, tuple[tuple[int, int, int], Holder | None]] = {}
         self._births: dict[str, Birth] = {}
         self._places: dict[str, Path] = {}
 
@@ -218,6 +198,24 @@ class Journal:
             found = [attempt for feature in self._folders(features) for attempt in self._all_of(feature)]
         return tuple(attempt for attempt in found if isinstance(attempt.state(), Starting | Running))
 
+    def feature_folder(self, feature_key: str) -> Path:
+        """Where everything about the feature that a key means now is kept. May not exist."""
+        return self._feature_dir(feature_key)
+
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of every feature that was ever run in the project, also of those that are gone, by name."""
+        with self._guard:
+            return self._folders(self.dir / "features")
+
+    def attempts_in(self, folder: Path) -> Mapping[str, tuple[Attempt, ...]]:
+        """The attempts in one of `folders` by seq, oldest first."""
+        with self._guard:
+            return MappingProxyType(self._of_feature(folder))
+
+    def decisions_in(self, folder: Path) -> tuple[Decision, ...]:
+        """What persons decided, of one of `folders`, oldest first."""
+        return tuple(decision_from(record) for record in statedir.read_lines(folder / "decisions.jsonl"))
+
     # --- one engine per feature ---
 
     def feature_lock(self, feature_key: str) -> FeatureLock | None:
@@ -225,33 +223,34 @@ class Journal:
 
         Raises StateError, and OSError where the lock file cannot be made.
         """
-        folder = self._made(self._feature_dir(feature_key))
-        fd = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return None
-        except OSError:
-            os.close(fd)
-            raise
-        return FeatureLock(fd)
+        return take_lock(self._made(self._feature_dir(feature_key)))
 
-    def sign(self, feature_key: str, *, screen: bool, going: bool) -> None:
-        """Say who holds the feature's lock: this process. For whoever finds it held; the lock is what counts."""
-        record = {"version": VERSION, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-        with contextlib.suppress(OSError):
-            path = self._feature_dir(feature_key) / "engine.json"
-            statedir.write_durably(path, statedir.json_bytes({**record, "screen": screen, "going": going}))
+    def is_run(self, feature_key: str) -> bool:
+        """Whether an engine has the feature's lock: another one, for those who do not have it themselves."""
+        return is_locked(self._feature_dir(feature_key))
+
+    def sign(self, feature_key: str, *, screen: bool, going: bool, **more: Any) -> None:
+        """Say who holds the feature's lock: this process. `more` are further fields of `Holder`."""
+        with contextlib.suppress(OSError):  # it is for those who look on; the lock is what counts
+            write_holder(self._feature_dir(feature_key), {"screen": screen, "going": going, **more})
 
     def engine_holder(self, feature_key: str) -> Holder | None:
-        """Who signed last for the feature's lock; whether that one still holds it, only the lock tells."""
-        record = statedir.read_record(self._feature_dir(feature_key) / "engine.json") or {}
-        pid, host, since = record.get("pid"), record.get("host"), record.get("since")
-        if not (isinstance(pid, int) and isinstance(host, str) and isinstance(since, (int, float))):
+        """Who signed last for the feature's lock; whether that one still holds it, only the lock tells. Cheap."""
+        folder = self._feature_dir(feature_key)
+        try:
+            found = os.stat(folder / RECORD)  # noqa: PTH116 - called for every feature, many times a second
+        except OSError:
             return None
-        host = clean(host, 100)
-        return Holder(pid, host, since, record.get("screen") is not False, record.get("going") is True)
+        signature = (found.st_ino, found.st_mtime_ns, found.st_size)
+        with self._guard:
+            known = self._holders.get(folder)
+            if known is None or known[0] != signature:
+                known = self._holders[folder] = (signature, read_holder(folder))
+            return known[1]
+
+    def engine_log(self, feature_key: str) -> Path:
+        """What an engine without a screen and without a terminal says. May not exist."""
+        return self._feature_dir(feature_key) / LOG
 
     def mailbox(self, feature_key: str) -> Mailbox:
         """Where to leave orders for whoever runs the feature. Raises StateError and OSError."""

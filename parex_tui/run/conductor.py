@@ -8,34 +8,28 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
-from parex_tui.agents.driver import Driver, Parser
-from parex_tui.agents.events import Event
-from parex_tui.agents.stream import BACKLOG_BYTES
 from parex_tui.tasks.edit import EditError
-from parex_tui.tasks.layout import Location
 from parex_tui.tasks.model import Feature
 from parex_tui.tasks.reader import Reader
 from parex_tui.tasks.text import clean
 from parex_tui.tasks.watch import Watcher
 
-from .activity import Follower
-from .attempts import Attempt, Journal
+from .attempts import Attempt, Holder
+from .claim import Presence
 from .clerk import Clerk
-from .desk import Desk
 from .engine import Engine
-from .judging import Judge
-from .limits import Limits
-from .notices import AgentDid, Notice
-from .snapshot import ABOUT_FILES, Activity, Answer, Command, Do, EngineState, FeatureView, Snapshot
-from .starting import Starter
+from .following import Following
+from .leaving import LeftRunning, leave
+from .notices import Notice, Refused
+from .parts import Setup
+from .snapshot import ABOUT_FILES, Answer, BatchState, Command, Do, EngineState, FeatureView, Snapshot
 from .statedir import StateError
-from .states import NeverRan, Running, Starting, TaskElsewhere, Verdict
+from .states import NeverRan, TaskEnded, TaskRunning
 from .stop import request_stop
 from .survey import Standing, Surveyor
 from .views import make_view
@@ -43,26 +37,11 @@ from .views import make_view
 LIVELY: Final = 0.05
 """Seconds between passes while something runs."""
 
-ENDED_BACKLOG: Final = 256 * 1024
-"""Bytes of an ended attempt's output that are read for its pane; all of it stays in its file."""
-
 CALM: Final = 1.0
 """Seconds between passes otherwise: events are hints, this scan is the truth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a conductor works with. `driver` is None where no agent is set up: then everything but running works."""
-
-    location: Location
-    journal: Journal
-    limits: Limits
-    driver: Driver | None
-    starter: Starter
-    judge: Judge
-    parser_for: Callable[[str], Parser]
-    clock: Callable[[], float]
-    desk: Desk
+_DRIVEN_NO_MORE: Final = "this run was going, and no parex drives it now: run it to go on"
 
 
 class Conductor:
@@ -75,9 +54,14 @@ class Conductor:
         *,
         focus: str = "",
         only: str = "",
+        presence: Presence | None = None,
     ) -> None:
-        """`focus`: key of the feature that a screen begins with. `only`: key of the one feature that is worked on."""
+        """`focus`: key of the feature that a screen begins with. `only`: key of the one feature that is worked on.
+
+        `presence` is what others are told of who runs a feature; without it a screen, unless it works on `only` one.
+        """
         self._setup = setup
+        self._presence = Presence(screen=not only) if presence is None else presence
         self._only = only
         self._failures: dict[str, str] = {}  # by feature: why it could not be looked after, one line
         self._tell = tell
@@ -86,8 +70,8 @@ class Conductor:
         self._clerk = Clerk(setup.location, setup.desk, setup.journal)
         self._answer: Answer | None = None
         self._engines: dict[str, Engine] = {}
-        self._followers: dict[Path, Follower] = {}
-        self._standings: dict[str, tuple[object, Standing]] = {}
+        self._following = Following(setup.location.root, setup.parser_for, setup.clock, tell)
+        self._asked_back: dict[str, tuple[int, str]] = {}  # by feature: whose run was asked for by itself
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._listeners: list[Callable[[], None]] = []
         self._wake = threading.Event()
@@ -96,7 +80,6 @@ class Conductor:
         self._closing = threading.Event()
         self._worker: ThreadPoolExecutor | None = None
         self._watcher: Watcher | None = None
-        self._began = setup.clock()
         self._project = self._reader.read()
         self._snapshot = Snapshot(version=0, now=setup.clock(), project=self._project, focus=focus)
 
@@ -128,6 +111,12 @@ class Conductor:
 
     def close(self) -> None:
         """Stop; running attempts go on under their keepers."""
+        self._halt()
+        for engine in self._engines.values():
+            engine.hands.release()
+
+    def _halt(self) -> None:
+        """End the passes."""
         self._closing.set()
         self._wake.set()
         if self._worker is not None:
@@ -136,8 +125,33 @@ class Conductor:
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
-        for engine in self._engines.values():
-            engine.release()
+
+    def leave_running(self) -> LeftRunning:
+        """Leave every run that starts by itself what is next to an engine of its own, without a screen.
+
+        Call it before `close`, instead of doing anything else: no pass comes after it. It returns when each of them has
+        its feature, half a second or so later; what could not be left is not driven any more, and what runs goes on.
+        """
+        self._halt()
+        going = {
+            key: engine
+            for key, engine in self._engines.items()
+            if engine.owns and engine.going and self._state(key) is not EngineState.HELD
+        }
+        return leave(going, self._setup)
+
+    def inherit(self, key: str) -> bool:
+        """Own a feature that another parex leaves to this process, in its mode. False while it cannot."""
+        return self._engine(key).inherit()
+
+    def given_to(self, key: str) -> str:
+        """Who has taken the feature over from here; "" where nobody has."""
+        engine = self._engines.get(key)
+        return "" if engine is None else engine.hands.given_to
+
+    def _state(self, key: str) -> EngineState:
+        view = self._snapshot.features.get(key)
+        return EngineState.IDLE if view is None else view.engine
 
     def _heard(self) -> None:
         """Called by the watcher, from its own threads: something below the tasks folders may have changed."""
@@ -170,7 +184,9 @@ class Conductor:
 
     def pause(self) -> float:
         """Seconds until the next pass is due."""
-        lively = any(view.engine is EngineState.RUNNING for view in self._snapshot.features.values())
+        lively = any(_is_lively(view) for view in self._snapshot.features.values()) or any(
+            engine.hands.is_asking for engine in self._engines.values()
+        )
         due = LIVELY if lively else CALM
         pending = self._reader.next_check
         return due if pending is None else max(0.01, min(due, pending))
@@ -189,7 +205,7 @@ class Conductor:
         self._setup.desk.hold()
         features = [one for one in self._project.features if self._only in ("", one.key)]
         views = {view.key: view for feature in features if (view := self._look_after(feature)) is not None}
-        self._drop_gone()
+        self._surveyor.forget_all_but(views)
         self._publish(views)
 
     def _read(self) -> None:
@@ -262,8 +278,10 @@ class Conductor:
                 surveyor=self._surveyor,
                 read=lambda: self._fresh(key),
                 clock=setup.clock,
-                drain=self._drain,
+                timer=setup.timer,
+                drain=self._following.drain,
                 tell=self._tell,
+                presence=self._presence,
             )
         return self._engines[key]
 
@@ -278,93 +296,70 @@ class Conductor:
             return
         attempts = self._setup.journal.feature_attempts(feature.key)
         if any(_unsettled(found) for found in attempts.values()):
-            self._engine(feature.key).take()
+            self._engine(feature.key).hands.adopt()
 
     def _look(self, feature: Feature) -> FeatureView:
         setup = self._setup
         engine = self._engines.get(feature.key)
         standing: Standing | None = None
+        if engine is not None:
+            engine.hear()
+            self._carry_out(feature.key, engine)
         if engine is not None and engine.owns:
             standing = engine.pass_once()
             engine.rest()
         attempts = setup.journal.feature_attempts(feature.key)
         if standing is None:
-            standing = self._survey(feature, attempts)
-        activities = self._follow(feature.key, attempts)
+            standing = self._surveyor.survey_again(feature, attempts)
+        activities = self._following.poll(attempts, worked_with=engine is not None)
         state = engine.state(standing) if engine is not None else EngineState.IDLE
-        if engine is not None and not engine.owns and any(_alive(found) for found in attempts.values()):
-            state = EngineState.ELSEWHERE
         message = engine.message if engine is not None else ""
-        going = engine is not None and engine.going
+        holder = None
+        left_behind = engine is not None and engine.hands.left_behind
+        if engine is None or not engine.owns:
+            last = setup.journal.engine_holder(feature.key)
+            if setup.journal.is_run(feature.key):
+                state, holder = EngineState.ELSEWHERE, last
+                self._take_back(feature.key, last)
+            elif last is not None and last.going:
+                left_behind = True
+        if not message and left_behind and standing.current is not None:
+            waits = standing.current[1].state is BatchState.HELD  # it was not left, it came to the gate
+            message = "" if waits else _DRIVEN_NO_MORE
         return make_view(
-            standing, activities, state, message=message, driver=setup.driver, slots=setup.limits.slots, going=going
+            standing,
+            activities,
+            state,
+            message=message,
+            driver=setup.driver,
+            slots=setup.limits.slots,
+            going=engine is not None and engine.going,
+            holder=holder,
+            waiting=engine.waiting() if engine is not None else {},
+            stalls={seq: since for seq, found in attempts.items() if (since := found[-1].stalled()) is not None},
         )
 
-    def _survey(self, feature: Feature, attempts: Mapping[str, tuple[Attempt, ...]]) -> Standing:
-        """Where a feature stands; worked out again only when something it depends on changed."""
-        basis = (
-            id(feature),
-            id(self._setup.journal.decisions(feature.key)),
-            tuple((one.dir, type(one.state()), one.outcome()) for found in attempts.values() for one in found),
-        )
-        known = self._standings.get(feature.key)
-        if known is not None and known[0] == basis and known[1].feature is feature and not self._aged(known[1]):
-            return known[1]
-        standing = self._surveyor.survey(feature)
-        self._standings[feature.key] = (basis, standing)
-        return standing
+    def _carry_out(self, key: str, engine: Engine) -> None:
+        """Do what other programs ask of whoever runs the feature, as if a person had asked for it here."""
+        for order in engine.hands.orders():
+            if order.do is Do.TAKE:
+                engine.give_to(order.note, order.by)
+            elif order.do in ABOUT_FILES:
+                self._tell(Refused(order.seq, f"{order.by} asked for what is not the run's: {order.do}"))
+            elif refusal := self.obey(Command(order.do, key, order.seq, order.note)):
+                self._tell(Refused(order.seq, f"{order.by} asked to {order.do}: {refusal}" if order.by else refusal))
 
-    def _aged(self, standing: Standing) -> bool:
-        """Whether time alone has made a task of it stale."""
-        age = self._setup.clock() - self._setup.limits.stale_after
-        return any(
-            isinstance(state, TaskElsewhere) and state.stale != (state.since < age)
-            for state in standing.board.states.values()
-        )
-
-    def _follow(self, key: str, attempts: Mapping[str, tuple[Attempt, ...]]) -> dict[str, Activity]:
-        """The activity of every task's newest attempt that ran."""
-        activities: dict[str, Activity] = {}
-        for seq, found in attempts.items():
-            ran = [attempt for attempt in found if not isinstance(attempt.state(), NeverRan)]
-            if not ran:
-                continue
-            last = ran[-1]
-            if not (key in self._engines or _is_open(last) or last.dir in self._followers):
-                continue  # what ended well long ago is read when somebody works with the feature again
-            for earlier in ran[:-1]:
-                self._followers.pop(earlier.dir, None)
-            follower = self._follower(last)
-            self._tell_events(last, follower.poll())
-            activities[seq] = follower.activity
-        return activities
-
-    def _follower(self, attempt: Attempt) -> Follower:
-        follower = self._followers.get(attempt.dir)
-        if follower is None:
-            parser = self._setup.parser_for(attempt.launch.driver)
-            told = attempt.applied()
-            backlog = ENDED_BACKLOG if told else BACKLOG_BYTES
-            late = attempt.launch.created < self._began
-            root, clock = self._setup.location.root, self._setup.clock
-            follower = Follower(attempt, parser, clock, root, backlog=backlog, late=late)
-            self._followers[attempt.dir] = follower
-            if told:
-                follower.drain()  # told in its time; here it is only shown
-        return follower
-
-    def _drain(self, attempt: Attempt) -> None:
-        """Tell everything that an ended attempt printed, before its verdict is told."""
-        self._tell_events(attempt, self._follower(attempt).drain())
-
-    def _tell_events(self, attempt: Attempt, events: Sequence[Event]) -> None:
-        for event in events:
-            self._tell(AgentDid(seq=attempt.launch.seq, attempt=attempt.number, event=event))
-
-    def _drop_gone(self) -> None:
-        keys = {feature.key for feature in self._project.features}
-        for key in [key for key in self._standings if key not in keys]:
-            del self._standings[key]
+    def _take_back(self, key: str, holder: Holder | None) -> None:
+        """A run that a screen has left to an engine without one comes back to the first screen that opens."""
+        if holder is None or not (self._presence.screen and holder.left):
+            return
+        who = (holder.pid, holder.host)
+        if self._asked_back.get(key) == who:
+            return
+        self._asked_back[key] = who  # once: what it does not give, only a person asks for again
+        hands = self._engine(key).hands
+        if hands.takes_back(holder) and not hands.is_asking:
+            hands.ask()
 
     def _publish(self, views: dict[str, FeatureView]) -> None:
         old = self._snapshot
@@ -394,21 +389,19 @@ class Conductor:
             listener()
 
 
-def _is_open(attempt: Attempt) -> bool:
-    """Whether somebody still has to look at it: alive, not judged, failed, or waiting for a review."""
-    outcome = attempt.outcome()
-    return outcome is None or outcome.verdict is not Verdict.VERIFIED
-
-
 def _orphaned(orphans: Sequence[Attempt]) -> str:
     names = ", ".join(f"{one.launch.seq} of {one.launch.feature}" for one in orphans[:3])
     return f"{len(orphans)} running for a feature whose folder is gone ({clean(names)})"
 
 
-def _alive(attempts: tuple[Attempt, ...]) -> bool:
-    return any(isinstance(attempt.state(), Running | Starting) for attempt in attempts)
+def _is_lively(view: FeatureView) -> bool:
+    """Whether something of it may change at any moment: what only waits for a time is looked at calmly."""
+    if view.engine is not EngineState.RUNNING:
+        return False
+    waits = any(task.again is not None for task in view.tasks.values())
+    return not waits or any(isinstance(task.state, TaskRunning | TaskEnded) for task in view.tasks.values())
 
 
 def _unsettled(attempts: tuple[Attempt, ...]) -> bool:
-    ran = [attempt for attempt in attempts if not isinstance(attempt.state(), NeverRan)]
-    return bool(ran) and (not ran[-1].applied())
+    began = [attempt for attempt in attempts if not isinstance(attempt.state(), NeverRan)]
+    return bool(began) and not began[-1].applied()

@@ -9,41 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from parex_tui.agents.driver import Driver, DriverError, Failure
+from parex_tui.agents.driver import Driver, DriverError
 from parex_tui.plan.apart import apart
-from parex_tui.plan.model import Batch
 from parex_tui.tasks.edit import ChangedError, EditError
-from parex_tui.tasks.model import Feature, Status, Task
+from parex_tui.tasks.model import Feature, Task
 
-from .attempts import Attempt, FeatureLock, Journal
+from .attempts import Attempt, Journal
+from .breaker import Breaker
+from .claim import Presence, named
+from .handing_over import Hands
 from .judging import Judge
 from .launch import LaunchError
 from .limits import Limits
-from .notices import (
-    AttemptAdopted,
-    AttemptEnds,
-    AttemptStarts,
-    BatchHeld,
-    BatchOver,
-    BatchStarts,
-    Notice,
-    Refused,
-)
+from .notices import AttemptStarts, BatchPaused, GivenAway, Notice, Refused, RetryWaits
 from .orders import Intent, Mode, Orders
-from .reasons import last_words, reason_of
-from .snapshot import BatchState, Command, Do, EngineState
+from .retrying import Retrier
+from .settling import Settler
+from .shortage import Shortage, is_scarce
+from .snapshot import Command, Do, EngineState
 from .starting import Starter
 from .statedir import StateError
-from .states import (
-    NeverRan,
-    Running,
-    Starting,
-    TaskEnded,
-    TaskFailed,
-    TaskReady,
-    TaskRunning,
-)
+from .states import Running, Starting, TaskEnded, TaskReady, TaskRunning
 from .survey import Standing, Surveyor
+from .telling import Teller
 
 
 class Engine:
@@ -62,8 +50,10 @@ class Engine:
         surveyor: Surveyor,
         read: Callable[[], Feature | None],
         clock: Callable[[], float],
+        timer: Callable[[], float],
         drain: Callable[[Attempt], None],
         tell: Callable[[Notice], None],
+        presence: Presence,
     ) -> None:
         self._key = key
         self._root = root
@@ -71,54 +61,88 @@ class Engine:
         self._driver = driver
         self._limits = limits
         self._starter = starter
-        self._judge = judge
         self._surveyor = surveyor
         self._read = read
         self._clock = clock
-        self._drain = drain
         self._tell = tell
-        self._lock: FeatureLock | None = None
         self._intent = Intent()
         self._orders = Orders(
             key, root=root, journal=journal, driver=driver, judge=judge, clock=clock, intent=self._intent
         )
-        self._retried: dict[str, int] = {}
-        self._announced: tuple[int, tuple[str, ...]] | None = None
-        self._held: tuple[str, ...] = ()
-        self._over: set[int] = set()
-        self._known_alive: set[Path] = set()
-        self._told: set[Path] = set()  # attempts whose end was told
+        self._teller = Teller(limits.slots, self._intent, tell)
+        self._breaker = Breaker()
+        self._retrier = Retrier(limits, timer, clock)
+        self._shortage = Shortage(timer, clock)
+        self.hands = Hands(
+            key,
+            journal=journal,
+            presence=presence,
+            driver=driver,
+            timer=timer,
+            intent=self._intent,
+            cannot_run=self._orders.cannot_run,
+            retried=self._retrier.retried,
+        )
+        self._settler = Settler(
+            key,
+            journal=journal,
+            judge=judge,
+            shortage=self._shortage,
+            intent=self._intent,
+            drain=drain,
+            tell=tell,
+            reset=self._reset,
+            refuse=self._refuse,
+        )
 
     @property
     def message(self) -> str:
-        """What was announced or refused last, one line."""
-        return self._intent.message
+        """What was announced or refused last, else what is waited for; one line."""
+        if self._shortage.is_on and self._is_waiting():
+            return f"{self._shortage.seq}: {self._shortage.reason}; again in {self._shortage.left()} s"
+        if self._intent.message:
+            return self._intent.message
+        waits = sorted(self._retrier.waits.values(), key=lambda wait: wait.due)
+        return ", ".join(f"{wait.seq}: {wait.failure}, again in {self._retrier.left(wait)} s" for wait in waits[:3])
 
     @property
     def going(self) -> bool:
         """Whether it starts by itself what is ready."""
         return self._intent.mode is Mode.GOING
 
+    def waiting(self) -> dict[str, tuple[str, float]]:
+        """The tasks that are tried again by themselves: why not now, and when, in seconds since the epoch."""
+        found = {seq: ("", wait.at) for seq, wait in self._retrier.waits.items()}
+        if self._shortage.is_on:
+            found[self._shortage.seq] = (self._shortage.reason, self._shortage.at)
+        return found
+
     # --- ownership -------------------------------------------------------------------------------------------
 
     @property
     def owns(self) -> bool:
         """Whether this engine holds the feature's lock: only then does it change anything."""
-        return self._lock is not None
+        return self.hands.owns
 
-    def take(self) -> bool:
-        """Try to own the feature; False while another parex does."""
-        if self._lock is None:
-            self._lock = self._journal.feature_lock(self._key)
-            if self._lock is not None:
-                self._journal.sign(self._key, screen=True, going=self.going)
-        return self._lock is not None
+    def inherit(self) -> bool:
+        """Own the feature in the mode in which it was left, once that is possible. False while it is not."""
+        if not self.hands.inherit():
+            return False
+        if (feature := self._read()) is not None:
+            self._breaker.forget(self._survey(feature).attempts)
+        return True
 
-    def release(self) -> None:
-        """Let another parex own the feature. What runs goes on under its keeper."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+    def hear(self) -> None:
+        """Look whether the feature that another parex was asked for can be had."""
+        if self.hands.is_asking and not self.inherit() and (refusal := self.hands.refusal()):
+            self._refuse("", refusal)
+
+    def give_to(self, heir: str, name: str = "") -> None:
+        """Let another process own the feature, in the mode in which it is. What runs goes on under its keeper."""
+        self.hands.give_to(heir, name)
+        self._retrier.clear()
+        self._shortage.over()
+        self._tell(GivenAway(name or heir))
 
     def alive(self) -> list[str]:
         """The seqs whose newest attempt is alive, whatever became of their files."""
@@ -132,7 +156,7 @@ class Engine:
         """Let go of the feature where nothing is asked of this engine and nothing of it is left to be judged."""
         idle = self._intent.mode in (Mode.IDLE, Mode.FINISHED) and not self._intent.wanted
         if self.owns and idle and not self.alive():
-            self.release()
+            self.hands.release()
 
     def state(self, standing: Standing) -> EngineState:
         """What this engine is doing, given where the feature stands."""
@@ -144,7 +168,7 @@ class Engine:
             self.alive()
         )
         current = standing.current
-        if alive:
+        if alive or self._is_waiting():
             return EngineState.RUNNING
         if current is None and standing.plan.batches:
             return EngineState.FINISHED if self._intent.mode is Mode.FINISHED else EngineState.IDLE
@@ -154,6 +178,12 @@ class Engine:
             return EngineState.HELD
         return EngineState.RUNNING if self._intent.mode is Mode.GOING else EngineState.IDLE
 
+    def _is_waiting(self) -> bool:
+        """Whether it will start something by itself later."""
+        if self.going and self._retrier.waits:
+            return True
+        return self._shortage.is_on and (self.going or bool(self._intent.wanted))
+
     # --- one pass --------------------------------------------------------------------------------------------
 
     def pass_once(self) -> Standing | None:
@@ -161,14 +191,14 @@ class Engine:
         feature = self._read()
         if feature is None:
             return None
-        if self.owns and self._settle(feature):
+        if self.owns and self._settler.settle(feature, was_going=self.hands.left_behind):
             feature = self._read() or feature
         standing = self._survey(feature)
         if not self.owns:
             return standing
-        if self._retry_by_itself(standing):
+        if not self._is_stopped_by_failures(standing) and self._retry_by_itself(standing):
             standing = self._survey(self._read() or feature)
-        self._tell_over(standing)
+        self._teller.over(standing)
         started = False
         while seq := next(iter(self._startable(standing)), None):
             if not self._start(standing, seq):
@@ -177,78 +207,45 @@ class Engine:
             standing = self._survey(self._read() or feature)
         if started:
             standing = self._survey(self._read() or feature)
-        self._tell_over(standing)
-        self._tell_held(standing)
+        self._teller.over(standing)
+        if self.going and standing.current is None:
+            # What comes back later (a reset, a new task) is new work: it waits for a key.
+            self._intent.mode = Mode.FINISHED
+        elif not self._is_waiting() and not self._startable(standing):
+            self._teller.held(standing)
+        self.hands.sign()
         return standing
 
     def _survey(self, feature: Feature) -> Standing:
         return self._surveyor.survey(feature)
 
-    def _settle(self, feature: Feature) -> bool:
-        """Judge and carry into the task files what ended. True where a file changed."""
-        wrote = False
-        adopted = 0
-        for seq, attempts in self._journal.feature_attempts(self._key).items():
-            if self._gave_up(feature, seq, attempts[-1]):
-                wrote = True
-            ran = [attempt for attempt in attempts if not isinstance(attempt.state(), NeverRan)]
-            if not ran:
-                continue
-            last = ran[-1]
-            if isinstance(last.state(), Running | Starting):
-                if last.dir not in self._known_alive:
-                    self._known_alive.add(last.dir)
-                    task = feature.task(seq)
-                    self._tell(AttemptAdopted(seq=seq, title=task.title if task else "", attempt=last.number))
-                    adopted += 1
-                continue
-            if last.applied():
-                continue
-            task = feature.task(seq)
-            try:
-                outcome = self._judge.settle(last, task)
-            except EditError as error:
-                outcome = last.outcome()
-                self._refuse(seq, str(error))
-            if outcome is None:  # lost, and not yet proven dead
-                continue
-            wrote = wrote or last.applied()
-            if last.dir not in self._told:
-                self._told.add(last.dir)
-                self._drain(last)
-                self._tell(AttemptEnds(seq=seq, title=task.title if task else "", attempt=last.number, outcome=outcome))
-        if adopted and not self.going:
-            self._intent.message = f"{adopted} still running from before; nothing new starts until you run the batch"
-        if wrote and (problem := self._judge.sync_quietly(feature.path)):
-            self._refuse("", problem)
-        return wrote
-
-    def _gave_up(self, feature: Feature, seq: str, last: Attempt) -> bool:
-        """A keeper that this engine started and that ended before its agent: nothing ran, and nothing more starts.
-
-        True where the task file was set back to pending.
-        """
-        if last.dir not in self._known_alive or not isinstance(last.state(), NeverRan):
+    def _is_stopped_by_failures(self, standing: Standing) -> bool:
+        """Too many failures of one kind in a short time pause the batch. Whether they do, now."""
+        trip = self._breaker.trip(standing.attempts) if self.going else None
+        if trip is None:
             return False
-        self._known_alive.discard(last.dir)
         self._intent.pause()
-        self._refuse(seq, f"the keeper could not start its agent: {last_words(last.keeper_log)}")
-        task = feature.task(seq)
-        return task is not None and task.status is Status.IN_PROGRESS and self._reset(task)
+        self._retrier.clear()
+        self._intent.message = trip.text
+        current = standing.current
+        self._tell(BatchPaused(current[0].number if current else 0, trip.failure, trip.count, trip.text))
+        return True
 
     def _retry_by_itself(self, standing: Standing) -> bool:
         """Give failed tasks another attempt where the run allows it. True where a file changed."""
-        if self._intent.mode is not Mode.GOING or not self._limits.retries:
+        if not self.going:
+            self._retrier.clear()
             return False
+        for wait in self._retrier.look(standing.board.states):
+            if wait.seconds:
+                self._intent.message = ""
+                title = standing.feature.name_of(wait.seq)
+                self._tell(RetryWaits(wait.seq, title, wait.attempt, wait.failure, wait.seconds))
         wrote = False
-        for seq, state in standing.board.states.items():
-            if not isinstance(state, TaskFailed) or state.failure in (Failure.STOPPED, Failure.SPAWN):
-                continue
-            if self._retried.get(seq, 0) >= self._limits.retries:
-                continue
+        for seq in self._retrier.due():
             task = standing.feature.task(seq)
             if task is not None and self._reset(task):
-                self._retried[seq] = self._retried.get(seq, 0) + 1
+                self._retrier.went(seq)
                 wrote = True
         return wrote
 
@@ -264,7 +261,7 @@ class Engine:
         running = self.alive()
         if any(seq not in batch.seqs for seq in running):
             return ()  # the barrier: something of another batch, or of a task whose file is gone, is still alive
-        free = self._limits.slots - len(running)
+        free = self._shortage.slots(self._limits.slots - len(running))
         pairs = apart(batch)
         chosen: list[str] = []
         for seq in pairs.in_order(standing.expected):
@@ -282,17 +279,20 @@ class Engine:
         batch = standing.plan.batch_of(seq)
         if task is None or batch is None or self._driver is None:
             return False
-        self._announce(standing, batch)
+        self._teller.announce(standing, batch)
         self._intent.wanted.discard(seq)
         try:
             attempt = self._starter.start(self._driver, standing.feature, task, batch, standing.attempts.get(seq, ()))
         except ChangedError:
             return False  # somebody wrote the file this moment: the next pass reads it again
         except (EditError, LaunchError, DriverError, StateError, OSError) as error:
-            self._intent.pause()
-            self._refuse(seq, str(error))
+            if is_scarce(error):
+                self._settler.is_short(seq, str(error))
+            else:
+                self._intent.pause()
+                self._refuse(seq, str(error))
             return False
-        self._known_alive.add(attempt.dir)
+        self._settler.expect(attempt)
         self._tell(
             AttemptStarts(
                 seq=seq,
@@ -304,66 +304,6 @@ class Engine:
             )
         )
         return True
-
-    # --- telling ---------------------------------------------------------------------------------------------
-
-    def _announce(self, standing: Standing, batch: Batch) -> None:
-        """Say what will run together and what after it, once for a batch (and again when tasks come back)."""
-        states = standing.board.states
-        ready = tuple(seq for seq in batch.seqs if isinstance(states[seq], TaskReady) and self._intent.wants(seq))
-        known = self._announced
-        if known is not None and known[0] == batch.number and set(ready) <= set(known[1]):
-            return
-        self._announced = (batch.number, ready)
-        together: list[str] = []
-        later: list[tuple[str, str]] = []
-        pairs = apart(batch)
-        for seq in pairs.in_order(standing.expected):
-            if seq not in ready:
-                continue
-            clash = next((other for other in together if pairs.clashes(seq, (other,))), None)
-            if clash is None:
-                together.append(seq)
-            else:
-                later.append((seq, pairs.why(seq, clash)))
-        slots = self._limits.slots
-        names = ", ".join(standing.feature.name_of(seq) for seq in together)
-        count = len(together)
-        head = f"{count} independent tasks at the same time" if count > 1 else "1 task"
-        if count > slots:
-            head = f"{count} independent tasks, {slots} at the same time"
-        text = f"Batch {batch.number} of {len(standing.plan.batches)}: {head}: {names}"
-        if later:
-            text += "; then " + ", ".join(f"{standing.feature.name_of(seq)} ({reason})" for seq, reason in later)
-        self._intent.message = text
-        self._held = ()
-        self._tell(BatchStarts(batch.number, len(standing.plan.batches), tuple(together), tuple(later), slots, text))
-
-    def _tell_over(self, standing: Standing) -> None:
-        if self._intent.mode is not Mode.GOING:
-            return
-        for view in standing.board.batches:
-            if view.state is BatchState.DONE and view.number not in self._over:
-                self._over.add(view.number)
-                self._tell(BatchOver(view.number, view.seconds))
-            elif view.state is not BatchState.DONE:
-                self._over.discard(view.number)
-
-    def _tell_held(self, standing: Standing) -> None:
-        if self._intent.mode is not Mode.GOING:
-            return
-        current = standing.current
-        if current is None:
-            # What comes back later (a reset, a new task) is new work: it waits for a key.
-            self._intent.mode = Mode.FINISHED
-            return
-        if self._startable(standing):
-            return
-        view = current[1]
-        if view.state is BatchState.RUNNING or not view.held_by or view.held_by == self._held:
-            return
-        self._held = view.held_by
-        self._tell(BatchHeld(view.number, tuple((seq, reason_of(standing.board.states[seq])) for seq in view.held_by)))
 
     def _refuse(self, seq: str, reason: str) -> None:
         if self._intent.message != reason:
@@ -385,8 +325,20 @@ class Engine:
         feature = self._read()
         if feature is None:
             return f"{command.feature} is not there any more"
+        if command.do is Do.TAKE:
+            if refusal := self.hands.ask():
+                self._intent.message = refusal
+            return refusal
         stops = command.do in (Do.STOP, Do.STOP_ALL)  # of whoever started it: a person may always stop
-        if not self.take() and not (stops and self.alive()):
-            self._intent.message = "another parex runs this feature; here it can only be watched"
+        if not self.hands.take() and not (stops and self.alive()):
+            self._intent.message = (
+                f"another parex runs this feature ({named(self.hands.last_holder)}); take it over, or only watch it"
+            )
             return self._intent.message
-        return self._orders.carry_out(self._survey(feature), command)
+        standing = self._survey(feature)
+        refusal = self._orders.carry_out(standing, command)
+        if not refusal and command.do in (Do.RUN, Do.NEXT):
+            self._breaker.forget(standing.attempts)
+            self._shortage.over()
+        self.hands.sign()
+        return refusal

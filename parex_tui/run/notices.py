@@ -78,6 +78,53 @@ class BatchOver:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPaused:
+    """Too many failures of one kind in a short time: nothing new starts until somebody runs the batch again."""
+
+    batch: int
+    failure: str
+    count: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWaits:
+    """A failed task is tried again by itself in so many seconds."""
+
+    seq: str
+    title: str
+    attempt: int
+    failure: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWait:
+    """The system is short of something: the task stays pending, and is tried again in so many seconds."""
+
+    seq: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStalls:
+    """An attempt has neither written nor computed since then (seconds since the epoch). It is not ended for that."""
+
+    seq: str
+    title: str
+    attempt: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAway:
+    """Another parex goes on with the run, named by `to`; this one starts nothing more."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Something could not be done; the reason and what to do, in one line. `seq` is "" where it concerns the run."""
 
@@ -85,4 +132,18 @@ class Refused:
     reason: str
 
 
-Notice = BatchStarts | AttemptStarts | AttemptAdopted | AgentDid | AttemptEnds | BatchHeld | BatchOver | Refused
+Notice = (
+    BatchStarts
+    | AttemptStarts
+    | AttemptAdopted
+    | AgentDid
+    | AttemptEnds
+    | AttemptStalls
+    | BatchHeld
+    | BatchPaused
+    | BatchOver
+    | RetryWaits
+    | StartsWait
+    | GivenAway
+    | Refused
+)

@@ -99,8 +99,9 @@ class Orders:
 
     def carry_out(self, standing: Standing, command: Command) -> str:
         """Do it. Returns "" or, where it is refused, why and what to do instead, in one line."""
+        verb = self._verbs.get(command.do)
         try:
-            refusal = self._verbs[command.do](standing, command)
+            refusal = verb(standing, command) if verb is not None else f"a run cannot be told to {command.do}"
         except (EditError, StateError, OSError) as error:
             refusal = str(error)
         if refusal:
@@ -108,7 +109,7 @@ class Orders:
         return refusal
 
     def _run(self, standing: Standing, command: Command) -> str:
-        if refusal := self._cannot_run():
+        if refusal := self.cannot_run():
             return refusal
         current = standing.current
         if current is None:
@@ -120,7 +121,8 @@ class Orders:
         self._intent.mode = Mode.GOING
         return ""
 
-    def _cannot_run(self) -> str:
+    def cannot_run(self) -> str:
+        """Why nothing can be started here, in one line; "" where it can."""
         if self._driver is None:
             return "no agent is set up: start with --driver demo to try it, or set `driver` in the settings"
         try:
@@ -130,23 +132,12 @@ class Orders:
         return ""
 
     def _retry(self, standing: Standing, command: Command) -> str:
-        if refusal := self._cannot_run():
+        if refusal := self.cannot_run():
             return refusal
-        task, state = standing.feature.task(command.seq), standing.board.states.get(command.seq)
-        if task is None or state is None:
-            return f"there is no task {command.seq} in {standing.feature.id}"
-        if isinstance(state, TaskRunning):
-            return f"{task.name} is running"
-        if isinstance(state, DONE):
-            return f"{task.name} is completed; reset it first"
-        if isinstance(state, TaskElsewhere) and not state.stale:
-            return f"{task.name} is in progress in another program; reset it first if nobody works on it"
-        if not isinstance(
-            state, TaskFailed | TaskReview | TaskBlocked | TaskSkipped | TaskElsewhere | TaskReady | TaskWaiting
-        ):
-            return f"{task.name} cannot be retried now: {reason_of(state)}"
-        if isinstance(state, TaskWaiting):
-            return f"{task.name} waits: {state.reason}"
+        task = standing.feature.task(command.seq)
+        refusal = cannot_retry(standing, command.seq)
+        if task is None or refusal:
+            return refusal
         self._undo(task.seq, standing)
         if task.status is not Status.PENDING:
             self.write_reset(task)
@@ -273,3 +264,21 @@ class Orders:
     def _undo(self, seq: str, standing: Standing) -> None:
         if any(decision.seq == seq for decision in self._journal.decisions(self._key)):
             self._decide(boards.UNDO, seq, standing, "")
+
+
+def cannot_retry(standing: Standing, seq: str) -> str:
+    """Why a task cannot have another attempt now, and what to do instead, in one line; "" where it can."""
+    task, state = standing.feature.task(seq), standing.board.states.get(seq)
+    if task is None or state is None:
+        return f"there is no task {seq} in {standing.feature.id}"
+    if isinstance(state, TaskRunning):
+        return f"{task.name} is running"
+    if isinstance(state, DONE):
+        return f"{task.name} is completed; reset it first"
+    if isinstance(state, TaskElsewhere) and not state.stale:
+        return f"{task.name} is in progress in another program; reset it first if nobody works on it"
+    if isinstance(state, TaskWaiting):
+        return f"{task.name} waits: {state.reason}"
+    if not isinstance(state, TaskFailed | TaskReview | TaskBlocked | TaskSkipped | TaskElsewhere | TaskReady):
+        return f"{task.name} cannot be retried now: {reason_of(state)}"
+    return ""

@@ -83,6 +83,7 @@ class TaskView:
     activity: Activity | None = None
     expected: float | None = None  # seconds, from the history of earlier attempts
     stalled: float | None = None  # since when its attempt neither wrote nor computed (seconds since the epoch)
+    again: float | None = None  # when it is tried again by itself (seconds since the epoch)
 
     @property
     def seq(self) -> str:
@@ -126,7 +127,10 @@ class EngineState(StrEnum):
 class Holder:
     """Who runs a feature, or ran it last. `screen`: it shows it to a person; else it runs without one.
 
-    `going`: it starts what is ready by itself. `since` is seconds since the epoch.
+    `going`: it starts what is ready by itself; `paused`: a person, or too many failures, have it start nothing.
+    `left`: a screen has left the run to it, and it gives it back to the next one. `driver` names its driver, `heir` the
+    process that it has given the run to, `retried` how often it has tried a task again by itself. `since`: since when
+    that holds, in seconds since the epoch.
     """
 
     pid: int
@@ -134,6 +138,11 @@ class Holder:
     since: float
     screen: bool = True
     going: bool = False
+    paused: bool = False
+    left: bool = False
+    driver: str = ""
+    heir: str = ""
+    retried: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

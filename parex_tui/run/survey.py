@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from parex_tui.tasks.model import Feature
 from .attempts import Attempt, Journal
 from .board import Board, make_board
 from .limits import Limits
+from .shortage import is_shortage
 from .snapshot import AttemptView, BatchView
-from .states import Exited, Lost, Running
+from .states import Exited, Lost, NeverRan, Running, TaskElsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ class Standing:
 
 
 def view_of(attempt: Attempt) -> AttemptView:
-    """An attempt as a screen sees it."""
+    """An attempt as a screen sees it. One that could not start for want of something never ran, and failed nobody."""
     launch = attempt.launch
     state = attempt.state()
+    if is_shortage(state):
+        state = NeverRan()
     started = state.since if isinstance(state, Running | Exited | Lost) else None
     return AttemptView(
         number=attempt.number,
@@ -68,6 +71,7 @@ class Surveyor:
         self._journal = journal
         self._limits = limits
         self._clock = clock
+        self._standings: dict[str, tuple[object, Standing]] = {}
         self._plans: dict[str, tuple[Feature, Plan]] = {}
 
     def survey(self, feature: Feature) -> Standing:
@@ -94,6 +98,32 @@ class Surveyor:
             if task.seq in history or task.suggested_agent in history
         }
         return Standing(feature=feature, plan=plan, attempts=attempts, board=board, expected=expected, usual=usual)
+
+    def survey_again(self, feature: Feature, attempts: Mapping[str, Sequence[Attempt]]) -> Standing:
+        """The same; worked out again only when something it depends on changed."""
+        basis = (
+            id(feature),
+            id(self._journal.decisions(feature.key)),
+            tuple((one.dir, type(one.state()), one.outcome()) for found in attempts.values() for one in found),
+        )
+        known = self._standings.get(feature.key)
+        if known is not None and known[0] == basis and known[1].feature is feature and not self._aged(known[1]):
+            return known[1]
+        standing = self.survey(feature)
+        self._standings[feature.key] = (basis, standing)
+        return standing
+
+    def _aged(self, standing: Standing) -> bool:
+        """Whether time alone has made a task of it stale."""
+        age = self._clock() - self._limits.stale_after
+        return any(
+            isinstance(state, TaskElsewhere) and state.stale != (state.since < age)
+            for state in standing.board.states.values()
+        )
+
+    def forget_all_but(self, keys: Container[str]) -> None:
+        """Features that are gone need not be known any more."""
+        self._standings = {key: known for key, known in self._standings.items() if key in keys}
 
     def _plan(self, feature: Feature) -> Plan:
         known = self._plans.get(feature.key)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from parex_tui.agents.driver import Driver
 
 from .board import saved
-from .snapshot import Activity, AttemptView, EngineState, FeatureView, TaskView
+from .snapshot import Activity, AttemptView, EngineState, FeatureView, Holder, TaskView
+from .states import TaskReady, TaskRunning, TaskState, TaskWaiting
 from .survey import Standing
 
 
@@ -20,16 +22,25 @@ def make_view(
     driver: Driver | None = None,
     slots: int = 4,
     going: bool = False,
+    holder: Holder | None = None,
+    waiting: Mapping[str, tuple[str, float]] = MappingProxyType({}),
+    stalls: Mapping[str, float] = MappingProxyType({}),
 ) -> FeatureView:
-    """Put it together. `activities` by seq, each of the task's newest attempt that ran."""
+    """Put it together. `activities` by seq, each of the task's newest attempt that ran.
+
+    `waiting`: what is tried again by itself, why not now (where its state does not say), and when. `stalls`: since when
+    an attempt neither wrote nor computed. Times in seconds since the epoch.
+    """
     tasks = {
         task.seq: TaskView(
             task=task,
-            state=standing.board.states[task.seq],
+            state=_state(standing.board.states[task.seq], waiting.get(task.seq)),
             batch=batch.number if (batch := standing.plan.batch_of(task.seq)) else None,
             attempts=standing.attempts.get(task.seq, ()),
             activity=activities.get(task.seq),
             expected=standing.usual.get(task.seq),
+            stalled=stalls.get(task.seq) if isinstance(standing.board.states[task.seq], TaskRunning) else None,
+            again=waiting[task.seq][1] if task.seq in waiting else None,
         )
         for task in standing.feature.tasks
     }
@@ -52,7 +63,13 @@ def make_view(
         cost=cost,
         saved=gained[0] if gained else None,
         saved_share=gained[1] if gained else None,
+        holder=holder,
     )
+
+
+def _state(state: TaskState, waits: tuple[str, float] | None) -> TaskState:
+    """A task that could start, and does not for want of something, waits for that."""
+    return TaskWaiting(waits[0]) if waits is not None and waits[0] and isinstance(state, TaskReady) else state
 
 
 def _spent(standing: Standing, activities: Mapping[str, Activity]) -> tuple[int, float | None]:

@@ -9,13 +9,23 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from parex_tui.run.claim import Presence
 from parex_tui.run.conductor import Conductor
 from parex_tui.run.limits import Choice
-from parex_tui.run.notices import AttemptAdopted, AttemptEnds, AttemptStarts, BatchHeld, BatchStarts, Notice
+from parex_tui.run.notices import (
+    AttemptAdopted,
+    AttemptEnds,
+    AttemptStarts,
+    BatchHeld,
+    BatchStarts,
+    Notice,
+    RetryWaits,
+)
 from parex_tui.run.setup import make_setup
 from parex_tui.run.snapshot import Command, Do, EngineState, FeatureView
 from parex_tui.run.states import (
@@ -69,10 +79,14 @@ class Bench:
         (root / "steer").mkdir()
         self.agent = root / "agent.py"
         self.agent.write_text(AGENT)
+        self.argv: tuple[str, ...] = (sys.executable, "-I", "-S", str(self.agent), "{task_file}", "{root}")
         self.notices: list[Notice] = []
         self.conductor: Conductor | None = None
         self.slots = 4
         self.retries = 0
+        self.retry_on: tuple[str, ...] = ()
+        self.ahead = 0.0  # seconds by which the timer of the engine is ahead
+        self.presence: Presence | None = None
 
     def task(self, seq: str, *after: str, writes: list[str] | None = None, **fields: object) -> None:
         record = {
@@ -91,14 +105,16 @@ class Bench:
         record = {"id": "f", "name": "F", "status": "active", "objective": "", "completed_count": 0}
         (self.folder / "task.json").write_text(json.dumps(record | fields, indent=2) + "\n")
 
-    def open(self, *, agent: bool = True) -> Conductor:
+    def open(self, *, agent: str = "mine") -> Conductor:
         """A fresh parex on what is on disk, as after a restart."""
-        argv = (sys.executable, "-I", "-S", str(self.agent), "{task_file}", "{root}")
-        drivers = {"mine": DriverSettings("mine", argv, self.root / "config.toml", stdin="null")}
-        settings = Settings(driver="mine" if agent else "", drivers=drivers, grace=0.3)
+        drivers = {
+            name: DriverSettings(name, self.argv, self.root / "config.toml", stdin="null") for name in ("mine", "other")
+        }
+        settings = Settings(driver=agent, drivers=drivers, grace=0.3)
         location = locate(self.root, explicit=True)
-        setup = make_setup(location, settings, Choice(slots=self.slots, retries=self.retries))
-        self.conductor = Conductor(setup, self.notices.append)
+        setup = make_setup(location, settings, Choice(slots=self.slots, retries=self.retries, retry_on=self.retry_on))
+        setup = replace(setup, timer=lambda: time.monotonic() + self.ahead)
+        self.conductor = Conductor(setup, self.notices.append, presence=self.presence)
         self.conductor.tick()
         return self.conductor
 
@@ -286,12 +302,14 @@ def test_retry_of_every_failed_task_at_once(bench: Bench) -> None:
 
 
 def test_failures_are_retried_by_themselves_as_often_as_allowed(bench: Bench) -> None:
-    bench.retries = 1
+    bench.retries, bench.retry_on = 1, ("exit code",)
     bench.task("01")
     bench.open()
     bench.do(Do.RUN)
     bench.until(lambda: "start 01" in bench.ledger())
     bench.steer("01", "fail")
+    bench.until(lambda: bool(bench.told(RetryWaits)))
+    bench.ahead = 20.0
     bench.until(lambda: bench.ledger().count("start 01") == 2)
     bench.steer("01", "fail")
     bench.until(lambda: bench.view.engine is EngineState.HELD)
@@ -435,7 +453,7 @@ def test_a_second_parex_looks_on_and_starts_nothing(bench: Bench) -> None:
 
 def test_without_an_agent_nothing_starts_and_the_refusal_says_what_to_do(bench: Bench) -> None:
     bench.task("01")
-    bench.open(agent=False)
+    bench.open(agent="")
     assert "--driver" in bench.do(Do.RUN)
     assert isinstance(bench.state("01"), TaskReady)
     assert bench.on_disk("01")["status"] == "pending"
