@@ -1,8 +1,8 @@
 """The command line: what was asked for, and which command carries it out. Imports a command only when it runs.
 
 Exit codes, the same for every command: 0 fine (of a run: all verified), 1 something failed, 2 wrong use or settings,
-3 a run ended with tasks that need review, 4 something would be executed that nobody has trusted, 130 interrupted,
-143 or 129 ended by a signal (what runs goes on under its keepers).
+3 a run ended with tasks that need review, 4 something would be executed that nobody has trusted, 130 interrupted (of
+a run: also taken over by another parex), 143 or 129 ended by a signal (what runs goes on under its keepers).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Final, NoReturn
 
 from . import __version__
-from .commands import parsers_changing, parsers_reading, parsers_running, parsers_verify
+from .commands import parsers_attempts, parsers_changing, parsers_reading, parsers_running, parsers_verify
 from .commands.arguments import folder
 from .errors import ParexError
 
@@ -28,7 +28,7 @@ NEEDS_REVIEW: Final = 3
 NOT_TRUSTED: Final = 4
 INTERRUPTED: Final = 130
 
-_PARSERS: Final = (parsers_running, parsers_reading, parsers_changing, parsers_verify)
+_PARSERS: Final = (parsers_running, parsers_attempts, parsers_reading, parsers_changing, parsers_verify)
 RUNS: Final[dict[str, str]] = {name: run for parsers in _PARSERS for name, run in parsers.RUNS.items()}
 """Command name → `module:function` below parex_tui.commands."""
 

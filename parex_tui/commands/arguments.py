@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,3 +36,8 @@ def speed(text: str) -> float:
     if not 0 <= value <= 1000:
         raise argparse.ArgumentTypeError("must be a number from 0 to 1000; 0 does not wait at all")
     return value
+
+
+def lines(text: str) -> int:
+    """The type of an argument that says how many of the last lines; `all` is more than there ever are."""
+    return sys.maxsize if text == "all" else whole(0, 999_999)(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import shlex
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -82,13 +83,18 @@ def show(location: Location, settings: Settings, choice: Choice, *, focus: str =
     conductor.start()
     try:
         request = run_dashboard(conductor, title=title, quiet_after=settings.quiet_after, demo_note=note)
+        left = conductor.leave_running() if request.how == "go_on" else None
     finally:
         conductor.close()
+    for name in left.features if left is not None else ():
+        warn(f"{name} goes on without a screen; parex here takes it back, `parex stop {shlex.quote(name)}` ends it")
+    for reason in left.refused if left is not None else ():
+        warn(reason)
     alive = [
         task.task.name
         for view in conductor.snapshot().features.values()
         for task in view.tasks.values()
-        if isinstance(task.state, TaskRunning)
+        if isinstance(task.state, TaskRunning) and (left is None or view.feature.id not in left.features)
     ]
     if alive:
         warn(f"{len(alive)} still running: {', '.join(alive)}; open parex here again to follow them")

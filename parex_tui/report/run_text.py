@@ -14,12 +14,17 @@ from parex_tui.run.notices import (
     AgentDid,
     AttemptAdopted,
     AttemptEnds,
+    AttemptStalls,
     AttemptStarts,
     BatchHeld,
     BatchOver,
+    BatchPaused,
     BatchStarts,
+    GivenAway,
     Notice,
     Refused,
+    RetryWaits,
+    StartsWait,
 )
 from parex_tui.run.states import Verdict
 
@@ -31,8 +36,13 @@ _NAMES: Mapping[type, str] = {
     AttemptAdopted: "attempt_adopted",
     AgentDid: "agent",
     AttemptEnds: "attempt_ends",
+    AttemptStalls: "attempt_stalls",
     BatchHeld: "batch_held",
+    BatchPaused: "batch_paused",
     BatchOver: "batch_over",
+    RetryWaits: "retry_waits",
+    StartsWait: "starts_wait",
+    GivenAway: "given_away",
     Refused: "refused",
 }
 
@@ -69,6 +79,17 @@ def notice_text(notice: Notice, *, quiet: bool = False) -> str:
             return f"Batch {batch} is held:{rows}"
         case BatchOver(batch=batch, seconds=seconds):
             return f"Batch {batch} is over" + (f" after {duration(seconds)}" if seconds is not None else "")
+        case BatchPaused(batch=batch, text=text):
+            return f"! Batch {batch} {text}"
+        case RetryWaits(seq, title, _, failure, seconds):
+            return f"  {seq} {title}: {failure}; again in {seconds:.0f} s"
+        case StartsWait(seq, reason, seconds):
+            return f"! {seq}: {reason}; nothing new starts, again in {seconds:.0f} s"
+        case AttemptStalls(seq, title, attempt, since):
+            when = time.strftime("%H:%M:%S", time.localtime(since))
+            return f"! {seq} {title}: attempt {attempt} has neither written nor computed since {when}"
+        case GivenAway(to=to):
+            return f"{to} took the run over and goes on with it; what runs was not touched"
         case Refused(seq=seq, reason=reason):
             return f"! {seq}: {reason}" if seq else f"! {reason}"
 

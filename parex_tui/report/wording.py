@@ -1,9 +1,10 @@
-"""Small words that every report shares: durations, counts, wrapped lines."""
+"""Small words that every report shares: durations, tokens, money, counts, wrapped lines."""
 
 from __future__ import annotations
 
 import math
 import textwrap
+from datetime import datetime
 from typing import Final
 
 WIDTH: Final = 80
@@ -21,6 +22,29 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} m"
     return f"{minutes // 60} h {minutes % 60:02d} m"
+
+
+def tokens(count: int) -> str:
+    """`840 tok`, `1.2k tok`, `6k tok`, `84k tok`, `3.1M tok`."""
+    if count < 1000:
+        return f"{count} tok"
+    if count < 9_950:
+        return f"{count / 1000:.1f}k tok".replace(".0k", "k")
+    if count < 999_500:
+        return f"{round(count / 1000)}k tok"
+    return f"{count / 1_000_000:.1f}M tok"
+
+
+def money(dollars: float) -> str:
+    """`$0.42`; more than nothing and less than a cent is `<$0.01`; from a hundred on without cents."""
+    if 0 < dollars < 0.005:
+        return "<$0.01"
+    return f"${dollars:,.0f}" if dollars >= 99.995 else f"${dollars:.2f}"
+
+
+def day_and_time(at: float) -> str:
+    """A local date and time, `2026-01-31 14:03`."""
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
 
 
 def counted(number: int, word: str, plural: str = "") -> str:
