@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import pytest
 from parex_tui.guard import RESETS
 
 from .conftest import REPOSITORY
+from .tasks.helpers import eventually
 from .terminal import Terminal, make_project
 
 pytestmark = pytest.mark.pty
@@ -110,10 +112,48 @@ def test_quitting_with_workers_asks_and_leaves_them_running(project: Path) -> No
         screen.wait_for("the word of 04")
         screen.press("q")
         screen.wait_for("leave")
-        screen.press("l")
+        screen.press("f")
         assert screen.wait_for_end() == 0
         assert "4 still running" in screen.new_text
         assert len(agents(project)) == 4
+
+
+def report(root: Path) -> dict[str, list[str]]:
+    """What `parex report` says of the project's only feature."""
+    command = [sys.executable, "-m", "parex_tui", "report", "-C", str(root), "--json"]
+    found = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True)
+    told: dict[str, list[str]] = json.loads(found.stdout)
+    return told
+
+
+def engines(root: Path) -> list[int]:
+    """Process ids of engines without a screen."""
+    cmdlines = {one.pid: one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])}
+    return [pid for pid, words in cmdlines.items() if "run" in words and str(root) in words]
+
+
+def test_a_run_that_is_left_goes_on_without_the_screen_and_comes_back_with_it(project: Path) -> None:
+    with Terminal("-C", str(project)) as screen:
+        screen.wait_for("Batch 1 is ready")
+        screen.press("r")
+        screen.wait_for("the word of 04")
+        screen.press("q")
+        screen.wait_for("next batches")
+        screen.press("l")
+        assert screen.wait_for_end() == 0
+        assert "goes on without a screen" in screen.new_text
+        assert len(agents(project)) == 4
+    with Terminal("-C", str(project)) as screen:  # it gives way to a screen by itself
+        screen.wait_for("the word of 04", "e edit")
+        screen.press("q")
+        screen.wait_for("next batches")
+        screen.press("l")
+        assert screen.wait_for_end() == 0
+    (project / "go").touch()
+    tasks = [json.loads(path.read_text()) for path in project.glob(".tmp/tasks/*/subtask_*.json")]
+    assert eventually(lambda: len(report(project)["verified"]) == len(tasks))  # by the engine that has no screen
+    assert eventually(lambda: not engines(project))
+    assert (project / "ledger").read_text().count("start") == 4
 
 
 def test_quitting_can_stop_everything_first(project: Path) -> None:
@@ -126,6 +166,27 @@ def test_quitting_can_stop_everything_first(project: Path) -> None:
         screen.press("s")
         assert screen.wait_for_end() == 0
         assert agents(project) == []
+
+
+def test_an_editor_that_does_not_work_is_said_and_the_screen_stays(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "my-editor"
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", str(editor))
+    with Terminal("-C", str(project)) as screen:
+        screen.wait_for("Batch 1 is ready")
+        screen.press("jje")
+        screen.wait_for("my-editor cannot be started")
+        editor.write_text("#!/bin/sh\nexit 3\n")
+        editor.chmod(0o755)
+        screen.press("e")
+        screen.wait_for("my-editor ended with 3")
+        editor.write_text("#!/bin/sh\nprintf '{ broken' > \"$1\"\n")
+        screen.press("e")
+        screen.wait_for("is not valid JSON")
+        screen.press("q")
+        assert screen.wait_for_end() == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [("TERM", 143), ("HUP", 129), ("INT", 130)])

@@ -80,6 +80,7 @@ ACTIONS: Final = (
     Action("next_batch", ("n",), "go on anyway", "Go on to the next batch in spite of what is undecided (asks)", "Run"),
     Action("stop", ("x",), "stop", "Stop the selected task's attempt (asks)", "Run"),
     Action("stop_all", ("X",), "stop all", "Stop every attempt of the feature and start nothing new (asks)", "Run"),
+    Action("take", ("T",), "take over", "Run here what another parex runs; its workers go on unharmed (asks)", "Run"),
     Action("pause", ("p",), "pause", "Start nothing new; what runs goes on", "Run"),
     Action("accept", ("y",), "accept", "Take the selected task as done, with a note", "Decide"),
     Action("skip", ("s",), "skip", "Go on without the selected task; its dependents stay blocked (asks)", "Decide"),
@@ -92,7 +93,7 @@ ACTIONS: Final = (
         "Decide",
     ),
     Action("open", ("enter", "d"), "open", "Open the selected task: output, all fields, JSON, attempts, prompt", "See"),
-    Action("edit", ("e",), "edit", "Edit the task's JSON in $VISUAL or $EDITOR", "See"),
+    Action("edit", ("e",), "edit", "Edit the task's JSON, on a feature its task.json, in $VISUAL or $EDITOR", "See"),
     Action(
         "change", ("E",), "change", "Change the selected task: status, title, agent, what it needs, any field", "Change"
     ),
@@ -157,7 +158,10 @@ def label(action: Action, situation: Situation) -> str:
     return action.label
 
 
-_FEATURE_ACTIONS: Final = ("run_or_retry", "retry_failed", "next_batch", "stop", "stop_all", "pause")
+_FEATURE_ACTIONS: Final = ("run_or_retry", "retry_failed", "next_batch", "stop", "stop_all", "take", "pause")
+_OF_ANOTHER: Final = ("open", "edit", "take", "stop", "stop_all")
+"""What a person may do with a feature that another parex runs; stopping is always allowed."""
+
 _TASK_ACTIONS: Final = ("stop", "accept", "skip", "reset", "open", "edit")
 
 
@@ -169,8 +173,10 @@ def refusal(name: str, situation: Situation) -> str:
     if name in _FEATURE_ACTIONS or name in _TASK_ACTIONS:
         if view is None:
             return "There is no feature here yet."
-        if view.engine is EngineState.ELSEWHERE and name not in ("open", "edit"):
-            return "Another parex runs this feature; here it is shown only."
+        if view.engine is EngineState.ELSEWHERE and name not in _OF_ANOTHER:
+            return "Another parex runs this feature: T takes it over."
+    if name == "edit" and task is None and view is not None:
+        return "" if view.feature.task_json is not None else "This feature has no task.json."
     if name in _TASK_ACTIONS and name != "open" and task is None:
         return "Select a task first."
     if name in _FEATURE_ACTIONS and view is not None:
@@ -202,6 +208,8 @@ def _feature_refusal(name: str, view: FeatureView, task: TaskView | None) -> str
         return "" if failed else "No task has failed."
     if name == "next_batch":
         return "" if is_held(view) else "No batch is held."
+    if name == "take":
+        return "" if view.engine is EngineState.ELSEWHERE else "No other parex runs this feature."
     if name == "stop":
         return "" if task is not None and isinstance(task.state, TaskRunning) else "This task does not run."
     if name == "stop_all":
@@ -232,6 +240,7 @@ def command_for(name: str, feature: str, seq: str, note: str = "") -> Command:
         "next_batch": Do.NEXT,
         "stop": Do.STOP,
         "stop_all": Do.STOP_ALL,
+        "take": Do.TAKE,
         "pause": Do.PAUSE,
         "accept": Do.ACCEPT,
         "skip": Do.SKIP,
@@ -245,12 +254,15 @@ def command_for(name: str, feature: str, seq: str, note: str = "") -> Command:
 _HELD: Final = ("run_or_retry", "accept", "skip", "retry_failed", "next_batch", "next_failure", "help", "quit")
 _RUNNING: Final = ("stop", "open", "zoom", "find", "edit", "next_failure", "help", "quit")
 _IDLE: Final = ("run_or_retry", "open", "find", "edit", "zoom", "commands", "help", "quit")
+_ELSEWHERE: Final = ("take", "stop", "stop_all", "open", "zoom", "find", "help", "quit")
 _KEEP: Final = ("help", "quit")
 
 
 def footer_names(situation: Situation) -> list[str]:
     """Which actions the footer offers, most useful first; the last two are always help and quit."""
     view = situation.feature
+    if view is not None and view.engine is EngineState.ELSEWHERE:
+        return list(_ELSEWHERE)
     if view is not None and is_held(view):
         return list(_HELD)
     if view is not None and (view.engine is EngineState.RUNNING or running_tasks(view)):

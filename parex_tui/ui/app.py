@@ -8,7 +8,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -27,6 +28,7 @@ from . import crash
 from .app_base import DashboardApp, ExitRequest
 from .glyphs import ASCII, UNICODE
 from .looks import name_of, running_tasks
+from .outside import broken_now, editable, run_in_place, run_in_window
 from .palette import ActionProvider
 from .scratch import Scratch
 from .screens.confirm import QuitScreen
@@ -241,6 +243,11 @@ class ParexApp(DashboardApp):
         """Names of all tasks that run here."""
         return [name_of(task) for view in self._running_here() for task in running_tasks(view)]
 
+    def goes_on(self) -> bool:
+        """Whether an engine here starts by itself what is next."""
+        views = self.control.snapshot().features.values()
+        return any(view.going and view.engine is EngineState.RUNNING for view in views)
+
     def stop_everything(self) -> None:
         """Tell every engine that runs something to stop it."""
         for view in self._running_here():
@@ -250,15 +257,17 @@ class ParexApp(DashboardApp):
 
     def ask_quit(self) -> None:
         """Leave at once where nothing runs; else ask."""
-        names = self.running_names()
-        if not names:
+        names, goes_on = self.running_names(), self.goes_on()
+        if not names and not goes_on:
             self.exit(ExitRequest("quit"))
         elif not isinstance(self.screen, QuitScreen):
-            self.push_screen(QuitScreen(names), self._quit_decided)
+            self.push_screen(QuitScreen(names, goes_on=goes_on), self._quit_decided)
 
     def _quit_decided(self, how: str | None) -> None:
         if how == "stop_all":
             self.exit(ExitRequest("stop_all"))
+        elif how == "go_on":
+            self.exit(ExitRequest("go_on"))
         elif how == "leave":
             self.exit(ExitRequest("leave" if self.running_names() else "quit"))
 
@@ -279,50 +288,48 @@ class ParexApp(DashboardApp):
             return
         try:
             argv, takes_terminal = editor_command(os.environ, path, line)
-            await self.run_editor(argv, takes_terminal)
-        except (OSError, ValueError) as error:
-            self.notify(clean(f"The editor cannot be started: {error}"), severity="error", markup=False)
+        except ValueError as error:
+            self.notify(clean(str(error)), severity="error", markup=False)
+            return
+        if takes_terminal:
+            self._edited(path, await self.run_editor(argv, takes_terminal))
+        else:  # it may stay open for hours: the screen does not wait
+            self.run_worker(self._edit_in_window(path, argv), exit_on_error=False)
+
+    async def _edit_in_window(self, path: Path, argv: list[str]) -> None:
+        self._edited(path, await self.run_editor(argv, False))
+
+    def _edited(self, path: Path, trouble: str) -> None:
+        """Say what came of it, where something did not go well."""
+        is_task_file = any(path.parent == view.feature.path for view in self.snapshot.features.values())
+        told = trouble or (broken_now(path) if is_task_file and path.suffix == ".json" else "")
+        if told:
+            self.notify(told, severity="error", markup=False)
 
     async def edit_scratch(self, path: Path) -> str:
         """Open a private file in the person's editor and wait for its end; "" or why that cannot be, in one line."""
         try:
             argv, takes_terminal = editor_command(os.environ, path)
-            await self.run_editor(argv, takes_terminal, wait=True)
-        except (OSError, ValueError) as error:
-            return clean(f"The editor cannot be started: {error}")
-        return ""
+        except ValueError as error:
+            return clean(str(error))
+        return await self.run_editor(argv, takes_terminal)
 
-    async def run_editor(self, argv: list[str], takes_terminal: bool, *, wait: bool = False) -> None:
-        """Start it; where it takes the terminal, wait for its end with the screen out of the way.
-
-        One with a window of its own is waited for only with `wait`.
-        """
+    async def run_editor(self, argv: list[str], takes_terminal: bool) -> str:
+        """Run it to its end; where it takes the terminal, with the screen out of the way. "" or what went wrong."""
         if not takes_terminal:
-            quiet = asyncio.subprocess.DEVNULL
-            process = await asyncio.create_subprocess_exec(
-                *argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
-            )
-            if wait:
-                await process.wait()
-            return
+            return await run_in_window(argv)
+        trouble = await run_in_place(argv, self._step_aside)
+        self.refresh(layout=True)
+        return trouble
+
+    @contextmanager
+    def _step_aside(self) -> Iterator[None]:
         with self.suspend():
             self._aside = True
             try:
-                process = await asyncio.create_subprocess_exec(*argv)
-                await process.wait()
+                yield
             finally:
                 self._aside = False
-        self.refresh(layout=True)
-
-
-def editable(path: Path, root: Path) -> str:
-    """Why a file is not opened in an editor; "" where it may be: a regular file that lies inside the project."""
-    try:
-        if not path.resolve().is_relative_to(root.resolve()):
-            return "This file lies outside the project; it is not opened."
-        return "" if path.is_file() else "This file is no longer there."
-    except (OSError, ValueError, RuntimeError) as error:
-        return clean(f"This file cannot be opened: {error}")
 
 
 # --- running it -------------------------------------------------------------------------------------------------

@@ -19,12 +19,15 @@ from .theme import Painter
 
 @dataclass(frozen=True, slots=True)
 class ExitRequest:
-    """How the person left. `leave`: attempts still run under their keepers; `stop_all`: they were told to stop.
+    """How the person left.
+
+    `leave`: attempts still run under their keepers, and nothing follows them; `go_on`: the run is to go on without a
+    screen, the next batches included; `stop_all`: they were told to stop.
 
     `return_code` is the program's: 0, 1 after an error of the screen itself, 128 + number after a signal.
     """
 
-    how: Literal["quit", "leave", "stop_all"]
+    how: Literal["quit", "leave", "go_on", "stop_all"]
     return_code: int = 0
 
 
@@ -70,6 +73,10 @@ class DashboardApp(App[ExitRequest]):
 
     def running_names(self) -> list[str]:
         """Names of all tasks that run here."""
+        raise NotImplementedError
+
+    def goes_on(self) -> bool:
+        """Whether an engine here starts by itself what is next."""
         raise NotImplementedError
 
     def stop_everything(self) -> None:

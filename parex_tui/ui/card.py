@@ -103,6 +103,8 @@ def evidence_of(task: TaskView) -> dict[str, Evidence]:
 
 def deliverables_head(task: TaskView, width: int, draw: Draw) -> Line:
     """The deliverables' heading, with how many are there."""
+    if not task.task.deliverables and not task.task.readable:
+        return pair("deliverables", [Span("unknown: the file cannot be read", Role.WARN)], width, draw)
     if not task.task.deliverables:
         return pair("deliverables", [Span("none named", Role.DIM)], width, draw)
     evidence = evidence_of(task)

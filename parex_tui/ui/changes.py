@@ -53,6 +53,8 @@ def change_refusal(name: str, snapshot: Snapshot, view: FeatureView | None, task
         return "There is no feature here yet."
     if name in OF_FEATURE:
         return _feature_refusal(name, view)
+    if task is None and name in ("change", "change_field"):
+        return "" if view.feature.task_json is not None else "This feature has no task.json."
     if task is None:
         return "Select a task first."
     if not task.task.readable:

@@ -18,6 +18,9 @@ _NOT_HERE: Final = frozenset({"id", "seq", "status", "title", "suggested_agent",
 """What names the task, and what has a place of its own in the menu."""
 
 
+_NOT_OF_A_FEATURE: Final = frozenset({"id", "status", "subtask_count", "completed_count"})
+
+
 class Writing(StrEnum):
     """How a value is written for a person."""
 
@@ -30,6 +33,12 @@ def editable_fields(values: Mapping[str, JsonValue]) -> list[str]:
     """The fields of a task file that are edited as text: those it has, then those of the format that it lacks."""
     known = [*sorted(LISTS - {"exit_criteria"}), *sorted(JSONS), "completion_summary"]
     return [name for name in dict.fromkeys([*values, *known]) if name not in _NOT_HERE]
+
+
+def feature_fields(values: Mapping[str, JsonValue]) -> list[str]:
+    """The same for task.json: its name too, not its counts and its status, which follow from the tasks."""
+    known = ("name", "objective", "exit_criteria", *sorted(FILES))
+    return [name for name in dict.fromkeys([*values, *known]) if name not in _NOT_OF_A_FEATURE]
 
 
 def writing_of(name: str, value: JsonValue) -> Writing:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
-from .lines import Line, Role, Span, hard_wrap
+from .lines import Line, Role, Span, hard_wrap, wrap
 
 SHOWN_BYTES: Final = 256 * 1024
 """Bytes of a file that are shown; of an agent's output the last ones."""
@@ -159,12 +159,11 @@ def _told(problems: Sequence[Problem], digits: int, width: int, sign: str = " ")
     lines: list[Line] = []
     for problem in problems:
         role = _role([problem])
-        text = problem.message + (f" {problem.remedy}" if problem.remedy else "")
+        text = problem.message + (f"; {problem.remedy}" if problem.remedy else "")
         place = f"column {problem.column}: " if problem.column is not None else ""
-        parts = hard_wrap([Span(place + text, role)], width - digits - 5)
-        lead = Span(f"{sign}{' ' * (digits + 4)}", role)
-        lines.append(Line((lead, *parts[0])))
-        lines += [Line((Span(" " * (digits + 5)), *part)) for part in parts[1:]]
+        first, *rest = wrap(place + text, width - digits - 5)
+        lines.append(Line((Span(f"{sign}{' ' * (digits + 4)}", role), Span(first, role))))
+        lines += [Line((Span(" " * (digits + 5)), Span(part, role))) for part in rest]
     return lines
 
 

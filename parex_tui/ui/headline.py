@@ -18,6 +18,7 @@ from .looks import (
     current_batch,
     done_count,
     held_batch,
+    holder_told,
     is_held,
     left_to_run,
     look,
@@ -129,7 +130,9 @@ def _fit(spans: list[Span], width: int, draw: Draw) -> Line:
 
 def _one_line(view: FeatureView, news: str, brief: bool) -> list[Span]:
     if view.engine is EngineState.ELSEWHERE:
-        return [Span("Another parex runs this feature.", Role.WARN), Span(" Here it is shown only.", Role.SOFT)]
+        told = [Span("Another parex runs this." if brief else holder_told(view), Role.WARN)]
+        after = news or view.message
+        return [*told, Span(f" {after.rstrip('.')}.", Role.SOFT)] if after else [*told, *_hint("T", "takes it over")]
     waiting = undecided(view)
     if view.engine is EngineState.RUNNING and not view.going:
         return _left_running(view, news)

@@ -78,6 +78,8 @@ def look(view: TaskView, draw: Draw) -> Look:
     state = view.state
     dim = Role.DIM
     if isinstance(state, TaskRunning):
+        if view.stalled is not None:
+            return Look("quiet", "running", Role.WARN, f"stalled? {words.ago(draw.now - view.stalled)}", Role.WARN)
         if is_quiet(view, draw):
             return Look("quiet", "running", Role.WARN, f"quiet {words.ago(silence(view, draw) or 0)}", Role.WARN)
         return Look("running", "running", Role.RUN, words.elapsed(draw.now - state.since), Role.RUN)
@@ -185,6 +187,17 @@ def current_batch(view: FeatureView) -> int | None:
 def is_live_elsewhere(task: TaskView | None) -> bool:
     """Whether another program works on it now."""
     return task is not None and isinstance(task.state, TaskElsewhere) and not task.state.stale
+
+
+def holder_told(view: FeatureView) -> str:
+    """Who runs a feature that is not run here, as a sentence."""
+    holder = view.holder
+    if holder is None:
+        return "Another parex runs this feature."
+    where = f"process {holder.pid} on {holder.host}"
+    if holder.screen:
+        return f"Another parex runs this feature ({where})."
+    return f"parex runs this feature without a screen ({where})."
 
 
 def held_batch(view: FeatureView) -> BatchView | None:

@@ -10,8 +10,6 @@ from typing import Final
 
 from parex_tui.agents.events import (
     Asks,
-    Began,
-    Child,
     Ended,
     Event,
     Said,
@@ -19,13 +17,13 @@ from parex_tui.agents.events import (
     Tool,
     ToolState,
     Trouble,
-    Unknown,
     Usage,
     Waits,
 )
 from parex_tui.agents.events import (
     Line as PlainLine,
 )
+from parex_tui.report.event_words import event_words
 from parex_tui.run.snapshot import Activity, StampedEvent
 
 from . import words
@@ -91,10 +89,13 @@ class OutputBuffer:
         old, first = self._events, len(events)
         held = len(old)
         if events[:held] != old:
+            touched = False  # an event reads otherwise after another one than it did
             for index, (was, now) in enumerate(zip(old, events, strict=False)):
-                if was is not now and was != now:
+                changed = was is not now and was != now
+                if changed or touched:
                     self._blocks[index] = self._block(events, index)
                     first = min(first, index)
+                touched = changed
             del self._blocks[len(events) :]
         first = min(first, held, len(events))
         for index in range(held, len(events)):
@@ -182,29 +183,25 @@ def _past(activity: Activity) -> tuple[StampedEvent, ...]:
 
 def _plain_parts(event: Event, glyphs: Glyphs) -> tuple[str, Role, str, Role]:
     """Verb, its colour, text, its colour, of every event that is not a tool call."""
-    dim, soft, text = Role.DIM, Role.SOFT, Role.TEXT
-    if isinstance(event, Said):
-        return "said", dim, event.text, text
-    if isinstance(event, Thought):
-        return "thinks", Role.REVIEW, event.text or glyphs.ellipsis, dim
-    if isinstance(event, Began):
-        return "began", dim, f" {glyphs.dot} ".join(part for part in (event.agent, event.model) if part), soft
-    if isinstance(event, Waits):
-        how_long = "" if event.seconds is None else f", {words.ago(max(1.0, event.seconds))}"
-        return "waits", Role.WARN, f"{event.reason}{how_long}", Role.WARN
-    if isinstance(event, Asks):
-        role = Role.BAD if event.answered.casefold().startswith("reject") else Role.WARN
-        return "asks", role, f"{event.question}   {event.answered or 'waits for an answer'}", role
-    if isinstance(event, Child):
-        return "child", dim, event.title or event.session, soft
-    if isinstance(event, Trouble):
-        return "error", Role.BAD, event.message, Role.BAD if event.fatal else Role.WARN
-    if isinstance(event, Ended):
-        said = event.summary or event.reason or ("says it is done" if event.ok else "says it failed")
-        return "ended", (dim if event.ok else Role.BAD), said, (soft if event.ok else text)
-    if isinstance(event, PlainLine):
-        return ("stderr" if event.stderr else ""), Role.WARN, event.text, soft
-    return "other", dim, event.raw if isinstance(event, Unknown) else "", dim
+    verb, text = event_words(event, dot=glyphs.dot, ellipsis=glyphs.ellipsis)
+    match event:
+        case Said():
+            return verb, Role.DIM, text, Role.TEXT
+        case Thought():
+            return verb, Role.REVIEW, text, Role.DIM
+        case Waits():
+            return verb, Role.WARN, text, Role.WARN
+        case Asks(answered=answered):
+            role = Role.BAD if answered.casefold().startswith("reject") else Role.WARN
+            return verb, role, text, role
+        case Trouble(fatal=fatal):
+            return verb, Role.BAD, text, Role.BAD if fatal else Role.WARN
+        case Ended(ok=ok):
+            return verb, (Role.DIM if ok else Role.BAD), text, (Role.SOFT if ok else Role.TEXT)
+        case PlainLine():
+            return verb, Role.WARN, text, Role.SOFT
+        case _:
+            return verb, Role.DIM, text, Role.SOFT
 
 
 def _verb_role(event: Tool) -> Role:

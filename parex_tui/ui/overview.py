@@ -19,6 +19,7 @@ from .card import (
     dependents,
     evidence_of,
     hanging,
+    pair,
     paragraph,
     problem_lines,
     state_sentence,
@@ -78,7 +79,10 @@ def overview(
             _files(lines, items, kind, task, refs, width, draw)
             lines.append(BLANK)
     for label, seqs in (("depends on", list(one.depends_on)), ("needed by", dependents(view, task.seq))):
-        _neighbours(lines, items, label, seqs, view, width, draw)
+        if label == "depends on" and not seqs and not one.readable:
+            lines.append(pair(label, [Span("unknown: the file cannot be read", Role.WARN)], width, draw))
+        else:
+            _neighbours(lines, items, label, seqs, view, width, draw)
     lines += [BLANK, *_fields(task, width, draw), *_extra(one.extra, width)]
     return Overview(lines, items)
 
@@ -164,7 +168,7 @@ def _fields(task: TaskView, width: int, draw: Draw) -> list[Line]:
     fields = (
         ("seq", one.seq),
         ("status", one.status_text),
-        ("parallel", "yes" if one.parallel else "no"),
+        ("parallel", "yes" if one.parallel else "no" if one.readable else ""),
         ("batch", "none" if task.batch is None else str(task.batch)),
         ("suggested agent", one.suggested_agent),
         ("agent id", one.agent_id),

@@ -141,6 +141,10 @@ def _running_line(task: TaskView, width: int, draw: Draw) -> Line:
     age = words.ago(quiet)
     current = task.activity.current if task.activity is not None else None
     doing = [Span("starting", Role.NOW)] if current is None else _doing(current.event, draw)
+    if task.stalled is not None:
+        sign = Span(f"{draw.glyphs.quiet} ", Role.WARN)
+        told = f"stalled? {words.ago(draw.now - task.stalled)}"
+        return spread([sign, *doing], [Span(told, Role.WARN)], width, draw.glyphs.ellipsis)
     if is_quiet(task, draw):
         sign = Span(f"{draw.glyphs.quiet} ", Role.WARN)
         return spread([sign, *doing], [Span(f"quiet {age}", Role.WARN)], width, draw.glyphs.ellipsis)

@@ -147,8 +147,9 @@ def _conflict(one: Conflict, root: Path, width: int, draw: Draw) -> list[Line]:
 def _hanging(lead: str, role: Role, parts: list[tuple[str, Role]], width: int, most: int = 50) -> list[Line]:
     """`lead`, then the parts: in one row where they fit, else each on rows of its own, under each other."""
     room = max(8, width - len(lead))
-    rows: Sequence[tuple[Span, ...]] = [tuple(Span(f"{text}  ", part_role) for text, part_role in parts)]
-    if width_of(rows[0]) - 2 > room:
+    row = [span for text, part_role in parts for span in (Span("  "), Span(text, part_role))]
+    rows: Sequence[tuple[Span, ...]] = [tuple(row[1:])]
+    if width_of(rows[0]) > room:
         rows = [(Span(row, part_role),) for text, part_role in parts for row in wrap(text, room)][:most]
     first = Line((Span(lead, role), *rows[0]))
     return [first, *(Line((Span(" " * len(lead)), *row)) for row in rows[1:])]

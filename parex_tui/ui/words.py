@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from parex_tui.report.wording import day_and_time as day_and_time
+from parex_tui.report.wording import money as money
+from parex_tui.report.wording import tokens as tokens
+
 
 def elapsed(seconds: float) -> str:
     """A running or measured duration: `2:14`, `1:02:03`. Negative ones (a clock was set back) read `0:00`."""
@@ -27,24 +31,6 @@ def ago(seconds: float) -> str:
     return f"{whole // 86400} d"
 
 
-def tokens(count: int) -> str:
-    """`840 tok`, `1.2k tok`, `6k tok`, `84k tok`, `3.1M tok`."""
-    if count < 1000:
-        return f"{count} tok"
-    if count < 9_950:
-        return f"{count / 1000:.1f}k tok".replace(".0k", "k")
-    if count < 999_500:
-        return f"{round(count / 1000)}k tok"
-    return f"{count / 1_000_000:.1f}M tok"
-
-
-def money(dollars: float) -> str:
-    """`$0.42`; more than nothing and less than a cent is `<$0.01`; from a hundred on without cents."""
-    if 0 < dollars < 0.005:
-        return "<$0.01"
-    return f"${dollars:,.0f}" if dollars >= 99.995 else f"${dollars:.2f}"
-
-
 def saved(seconds: float, share: float | None) -> str:
     """Time that running side by side saved: `saved 12 m (61 %)`; below a minute in seconds."""
     amount = f"{int(seconds)} s" if seconds < 60 else f"{int(seconds // 60)} m"
@@ -56,11 +42,6 @@ def saved(seconds: float, share: float | None) -> str:
 def clock(at: float) -> str:
     """The local time of day, `14:03`."""
     return datetime.fromtimestamp(at).strftime("%H:%M")
-
-
-def day_and_time(at: float) -> str:
-    """A local date and time, `2026-01-31 14:03`."""
-    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
 
 
 def plural(count: int, one: str, many: str = "") -> str:

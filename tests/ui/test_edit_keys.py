@@ -76,8 +76,9 @@ async def test_every_entry_has_its_key_and_does_something(
     pending.task.path.write_text("{}")
     opened: list[list[str]] = []
 
-    async def run_editor(argv: list[str], takes_terminal: bool, *, wait: bool = False) -> None:
+    async def run_editor(argv: list[str], takes_terminal: bool) -> str:
         opened.append(argv)
+        return ""
 
     async with driven(snapshot) as one:
         monkeypatch.setattr(one.app, "run_editor", run_editor)
@@ -110,10 +111,39 @@ async def test_status_completed_accepts_what_waits_for_a_person() -> None:
         assert one.control.sent == [Command(Do.ACCEPT, AUTH, "08")]
 
 
-async def test_a_feature_has_no_task_to_change() -> None:
-    async with driven(pictures.idle()) as one:
+async def test_a_feature_without_task_json_has_nothing_to_change() -> None:
+    snapshot = pictures.idle()
+    views = {
+        key: replace(view, feature=replace(view.feature, task_json=None)) for key, view in snapshot.features.items()
+    }
+    async with driven(replace(snapshot, features=views)) as one:
         await one.press("g", "E")
-        await one.toast("Select a task first.")
+        await one.toast("This feature has no task.json.")
+        await one.press("e")
+        assert one.control.sent == []
+
+
+async def test_the_objective_of_a_feature_is_edited_and_its_counts_are_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISUAL", "vi")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    snapshot = on_disk(tmp_path / "project")
+    path = tmp_path / "project" / "task.json"
+    path.write_text(json.dumps({"id": AUTH, "objective": "Log in", "subtask_count": 3}))
+    view = snapshot.features[AUTH]
+    view = replace(view, feature=replace(view.feature, task_json=path))
+    writer = Writer("Log in and out\n")
+    async with driven(replace(snapshot, features={AUTH: view})) as one:
+        monkeypatch.setattr(one.app, "run_editor", writer)
+        await one.press("g", "E")
+        assert "subtask_count" not in one.text
+        await one.press("escape")
+        await pick_field(one, "objective", "E", "g")
+        await one.until(lambda: bool(one.control.sent))
+        changes = {"objective": "Log in and out"}
+        assert one.control.sent == [Command(Do.EDIT, AUTH, "", changes=changes, digest=read(path).digest)]
+        assert writer.found == "Log in\n"
 
 
 async def test_status_blocked_and_in_progress_go_by_their_own_commands() -> None:
@@ -294,13 +324,13 @@ class Writer:
     def __init__(self, text: str | None) -> None:
         self.text, self.found, self.path = text, "", Path()
 
-    async def __call__(self, argv: list[str], takes_terminal: bool, *, wait: bool = False) -> None:
-        assert wait
+    async def __call__(self, argv: list[str], takes_terminal: bool) -> str:
         self.path = Path(argv[-1])
         assert self.path.stat().st_mode & 0o077 == 0 or self.path.parent.stat().st_mode & 0o077 == 0
         self.found = self.path.read_text()
         if self.text is not None:
             self.path.write_text(self.text)
+        return ""
 
 
 @pytest.mark.parametrize(
@@ -334,8 +364,8 @@ async def test_a_field_is_edited_as_text_and_its_type_is_kept(
         await one.until(lambda: not writer.path.exists())
 
 
-async def pick_field(one: Driven, field: str) -> None:
-    await one.press("E", "f", "g")
+async def pick_field(one: Driven, field: str, *keys: str) -> None:
+    await one.press(*(keys or ("E", "f", "g")))
     for _ in range(20):
         row = next(row for row in one.app.screen.query_one("#box").shown() if row.selected)  # type: ignore[attr-defined]
         if field in row.text:

@@ -45,9 +45,10 @@ class Editor:
         self.started: list[list[str]] = []
         monkeypatch.setattr(one.app, "run_editor", self.run)
 
-    async def run(self, argv: list[str], takes_terminal: bool) -> None:
+    async def run(self, argv: list[str], takes_terminal: bool) -> str:
         assert takes_terminal
         self.started.append(argv[1:])
+        return ""
 
 
 # --- the find line ------------------------------------------------------------------------------------------------
@@ -306,10 +307,10 @@ async def test_problems_are_marked_gone_through_and_opened_at_their_line(
         assert "it has no place" in one.text
         await one.press("e")
         await one.press("exclamation_mark")
-        assert "column 3: it stands twice take one away" in one.text
+        assert "column 3: it stands twice; take one away" in one.text
         assert "⚠12" in one.text
         await one.press("e", "exclamation_mark")
-        assert "column 7: a comma is missing add it" in one.text
+        assert "column 7: a comma is missing; add it" in one.text
         await one.press("e", "exclamation_mark")
         assert "it has no place" in one.text
         assert editor.started == [["+1", file], ["+12", file], ["+50", file]]

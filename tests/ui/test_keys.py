@@ -14,7 +14,7 @@ from textual.notifications import Notify
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from parex_tui.run.snapshot import BatchState, Command, Do, EngineState, Snapshot
+from parex_tui.run.snapshot import BatchState, Command, Do, EngineState, Holder, Snapshot
 from parex_tui.run.states import TaskBlocked, TaskVerified
 from parex_tui.ui.app import ParexApp
 from parex_tui.ui.app_base import ExitRequest
@@ -26,6 +26,7 @@ from parex_tui.ui.screens.task import TABS, TaskScreen
 from parex_tui.ui.widgets.pane import Pane
 
 from . import fakes, pictures
+from .fakes import NOW
 from .screens import make_app, screen_text
 
 
@@ -206,14 +207,66 @@ async def test_a_refused_key_says_why(key: str, reason: str) -> None:
         assert one.control.sent == []
 
 
-async def test_nothing_is_sent_to_a_feature_that_another_parex_runs() -> None:
-    snapshot = pictures.gate()
-    view = replace(snapshot.features["auth-system"], engine=EngineState.ELSEWHERE)
-    async with driven(replace(snapshot, features={view.key: view})) as one:
+def elsewhere(holder: Holder | None = None, snapshot: Snapshot | None = None) -> Snapshot:
+    """The picture as it is where another parex runs the feature."""
+    found = snapshot or pictures.gate()
+    view = replace(found.features["auth-system"], engine=EngineState.ELSEWHERE, holder=holder)
+    return replace(found, features={view.key: view})
+
+
+async def test_what_another_parex_runs_is_not_decided_here() -> None:
+    async with driven(elsewhere()) as one:
         await one.select("08")
-        await one.press("r", "R", "n", "y", "s", "u", "p", "x", "X")
+        await one.press("r", "R", "n", "y", "s", "u", "p")
         assert one.control.sent == []
-        await one.toast("Another parex runs this feature")
+        await one.toast("Another parex runs this feature: T takes it over.")
+
+
+async def test_what_another_parex_runs_can_be_stopped_here() -> None:
+    async with driven(elsewhere(snapshot=pictures.running())) as one:
+        await one.select("05")
+        await one.press("x", "y", "X", "y")
+        assert one.control.sent == [
+            Command(Do.STOP, "auth-system", "05"),
+            Command(Do.STOP_ALL, "auth-system"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("holder", "told"),
+    [
+        (None, "Another parex runs this feature."),
+        (Holder(412, "tidepool", NOW), "Another parex runs this feature (process 412 on tidepool)."),
+        (
+            Holder(412, "tidepool", NOW, screen=False, going=True),
+            "parex runs this feature without a screen (process 412 on tidepool).",
+        ),
+    ],
+)
+async def test_taking_over_names_who_has_it_and_asks(holder: Holder | None, told: str) -> None:
+    async with driven(elsewhere(holder)) as one:
+        assert told in one.text
+        await one.press("T")
+        assert one.shows(ConfirmScreen)
+        await one.press("n")
+        assert one.control.sent == []
+        await one.press("T", "y")
+        assert one.control.sent == [Command(Do.TAKE, "auth-system")]
+
+
+async def test_a_stalled_attempt_is_said_and_not_called_failed() -> None:
+    snapshot = pictures.running()
+    view = snapshot.features["auth-system"]
+    tasks = {**view.tasks, "05": replace(view.tasks["05"], stalled=NOW - 720)}
+    async with driven(replace(snapshot, features={view.key: replace(view, tasks=tasks)}), (120, 36)) as one:
+        assert one.text.count("stalled? 12 m") >= 2  # in the tree and in its pane
+
+
+async def test_there_is_nothing_to_take_over_where_the_run_is_here() -> None:
+    async with driven(pictures.gate()) as one:
+        await one.press("T")
+        await one.toast("No other parex runs this feature.")
+        assert one.control.sent == []
 
 
 async def test_next_failure_goes_round() -> None:
@@ -459,18 +512,39 @@ async def test_q_leaves_at_once_when_nothing_runs() -> None:
         assert one.app.return_value == ExitRequest("quit", 0)
 
 
+def going(snapshot: Snapshot, *, is_going: bool) -> Snapshot:
+    """The picture of a run that starts by itself what is next, or of one that does not."""
+    return replace(snapshot, features={key: replace(view, going=is_going) for key, view in snapshot.features.items()})
+
+
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
-async def test_q_asks_while_workers_run(key: str) -> None:
-    async with driven(pictures.running()) as one:
+@pytest.mark.parametrize(
+    ("is_going", "answer", "how"), [(False, "l", "leave"), (True, "l", "go_on"), (True, "f", "leave")]
+)
+async def test_q_asks_while_workers_run(key: str, is_going: bool, answer: str, how: str) -> None:
+    async with driven(going(pictures.running(), is_going=is_going)) as one:
         await one.press(key)
         assert one.shows(QuitScreen)
         assert "05 Login route" in one.text
+        assert ("next batches" in one.text) == is_going
         await one.press("escape")
         assert one.shows(MainScreen)
-        await one.press(key, "l")
+        await one.press(key, answer)
         await one.until(lambda: one.app.return_value is not None)
-        assert one.app.return_value == ExitRequest("leave", 0)
+        assert one.app.return_value is not None
+        assert (one.app.return_value.how, one.app.return_value.return_code) == (how, 0)
         assert one.control.sent == []
+
+
+async def test_q_asks_where_nothing_runs_at_this_moment_and_more_is_to_start() -> None:
+    snapshot = pictures.idle()
+    views = {key: replace(view, engine=EngineState.RUNNING, going=True) for key, view in snapshot.features.items()}
+    async with driven(replace(snapshot, features=views)) as one:
+        await one.press("q")
+        assert one.shows(QuitScreen)
+        await one.press("l")
+        await one.until(lambda: one.app.return_value is not None)
+        assert one.app.return_value == ExitRequest("go_on", 0)
 
 
 async def test_stop_all_and_quit_waits_until_nothing_runs() -> None:
@@ -485,9 +559,7 @@ async def test_stop_all_and_quit_waits_until_nothing_runs() -> None:
 
 
 async def test_a_task_that_another_parex_runs_does_not_hold_the_door() -> None:
-    snapshot = pictures.running()
-    view = replace(snapshot.features["auth-system"], engine=EngineState.ELSEWHERE)
-    async with driven(replace(snapshot, features={view.key: view})) as one:
+    async with driven(elsewhere(snapshot=pictures.running())) as one:
         await one.press("q")
         await one.until(lambda: one.app.return_value is not None)
         assert one.app.return_value == ExitRequest("quit", 0)
@@ -536,8 +608,9 @@ async def test_the_editor_gets_the_file_and_nothing_outside_the_project(
     monkeypatch.setenv("VISUAL", "my-editor --wait")
     started: list[tuple[list[str], bool]] = []
 
-    async def run_editor(argv: list[str], takes_terminal: bool) -> None:
+    async def run_editor(argv: list[str], takes_terminal: bool) -> str:
         started.append((argv, takes_terminal))
+        return ""
 
     async with driven(pictures.running(root)) as one:
         monkeypatch.setattr(one.app, "run_editor", run_editor)

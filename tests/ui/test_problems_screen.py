@@ -188,8 +188,9 @@ async def test_e_opens_the_file_at_the_line(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("VISUAL", "vi")
     started: list[list[str]] = []
 
-    async def run_editor(argv: list[str], takes_terminal: bool) -> None:
+    async def run_editor(argv: list[str], takes_terminal: bool) -> str:
         started.append(argv)
+        return ""
 
     snapshot = broken_project(tmp_path)
     async with driven(snapshot) as one:

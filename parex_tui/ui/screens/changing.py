@@ -70,8 +70,11 @@ class ChangingScreen(SituatedScreen):
     # --- the menu
 
     def action_change(self) -> None:
-        """Everything that can be changed of the selected task."""
+        """Everything that can be changed of the selected task; of a feature, its fields."""
         situation = self.situation()
+        if situation.feature is not None and situation.task is None:
+            self.action_change_field()
+            return
         if situation.feature is None or situation.task is None:
             self.say(refusal("change", situation))
             return
@@ -216,12 +219,15 @@ class ChangingScreen(SituatedScreen):
 
     def action_change_field(self) -> None:
         """Ask which field, then open its value in the person's editor."""
-        found = self._task_at_hand("change_field")
-        if found is None:
+        situation = self.allowed("change_field")
+        if situation is None or situation.feature is None:
             return
-        (feature, seq, _), task = found.where, found.task
+        feature, task = situation.feature, situation.task
+        path = feature.feature.task_json if task is None else task.task.path
+        if path is None:
+            return
         try:
-            content = read(task.task.path)
+            content = read(path)
             values = parse(content.data).value
         except (UnreadableError, InvalidError) as error:
             self.say(f"Its file cannot be edited now: {error}")
@@ -231,14 +237,16 @@ class ChangingScreen(SituatedScreen):
             return
         held = dict(values)
         choices = []
-        for name in fieldtext.editable_fields(held):
+        for name in fieldtext.editable_fields(held) if task is not None else fieldtext.feature_fields(held):
             writing = fieldtext.writing_of(name, held.get(name))
             choices.append(Choice(name, clean(name, 60), writing.value if name in held else "not there yet"))
 
         async def decided(chosen: tuple[str, ...]) -> None:
-            await self._edit_value(feature, seq, content.digest, chosen[0], held.get(chosen[0]))
+            seq = "" if task is None else task.seq
+            await self._edit_value(feature.key, seq, content.digest, chosen[0], held.get(chosen[0]))
 
-        self.ask_choice(ChoiceScreen("Edit a field", name_of(task), choices), decided)
+        subject = feature.feature.id if task is None else name_of(task)
+        self.ask_choice(ChoiceScreen("Edit a field", subject, choices), decided)
 
     async def _edit_value(self, feature: str, seq: str, digest: str, name: str, value: JsonValue) -> None:
         """Open one value; send it where it is another. What cannot be sent stays in its file, and is told."""

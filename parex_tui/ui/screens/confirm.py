@@ -103,21 +103,28 @@ class ConfirmScreen(BoxScreen[bool]):
         self.close(answer)
 
 
-class QuitScreen(BoxScreen[Literal["leave", "stop_all"]]):
-    """Asks how to leave while workers run. After "stop all" it stays until nothing runs, or the person leaves."""
+class QuitScreen(BoxScreen[Literal["leave", "go_on", "stop_all"]]):
+    """Asks how to leave while workers run. After "stop all" it stays until nothing runs, or the person leaves.
+
+    With `goes_on` a run is under way that would start more: it can go on without the screen.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "leave", "Leave them running"),
+        Binding("f", "finish", "Let these finish"),
         Binding("s", "stop", "Stop all and quit"),
         Binding("escape,n,enter,q", "cancel", "Stay"),
     ]
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, goes_on: bool = False) -> None:
         self._names = list(names)
+        self._goes_on = goes_on
         self._stopping = False
         super().__init__(self._question(), self._rows(), Role.FRAME_BAD)
 
     def _question(self) -> str:
+        if not self._names:
+            return "The run goes on"
         return "1 task runs" if len(self._names) == 1 else f"{len(self._names)} tasks run"
 
     def _rows(self) -> list[Line]:
@@ -129,26 +136,42 @@ class QuitScreen(BoxScreen[Literal["leave", "stop_all"]]):
             rows.append(Line((Span("Stopping; parex leaves when nothing runs any more.", Role.WARN),)))
             rows += [BLANK, choices(("l", "l", "leave now"), ("escape", "esc", "stay")), BLANK]
         else:
-            rows.append(Line((Span("They can go on without this screen.", Role.SOFT),)))
-            rows.append(BLANK)
-            rows.append(choices(("l", "l", "leave running")))
+            rows += self._ways_to_leave()
             rows.append(choices(("s", "s", "stop all and quit")))
             rows.append(choices(("escape", "esc", "stay (default)")))
             rows.append(BLANK)
         return rows
 
+    def _ways_to_leave(self) -> list[Line]:
+        if not self._goes_on:
+            text = "They can go on without this screen."
+            return [Line((Span(text, Role.SOFT),)), BLANK, choices(("l", "l", "leave running"))]
+        text = "parex can go on without this screen; open it again and it is back here."
+        return [
+            *(Line((Span(part, Role.SOFT),)) for part in wrap(text, 56)),
+            BLANK,
+            choices(("l", "l", "leave running: the next batches start, too")),
+            choices(("f", "f", "let these finish: nothing new starts")),
+        ]
+
     def refresh_view(self) -> None:
         """Called with every snapshot: once stopping was asked for and nothing runs, it is over."""
-        names = cast(DashboardApp, self.app).running_names()
-        if names != self._names:
-            self._names = names
+        app = cast(DashboardApp, self.app)
+        names, goes_on = app.running_names(), app.goes_on()
+        if (names, goes_on) != (self._names, self._goes_on):
+            self._names, self._goes_on = names, goes_on
             self._box.set_rows(self._rows())
-        if not names:
+        if not names and (self._stopping or not goes_on):
             self.close("stop_all" if self._stopping else "leave")
 
     def action_leave(self) -> None:
-        """Leave them running."""
-        self.close("stop_all" if self._stopping else "leave")
+        """Leave it running."""
+        self.close("stop_all" if self._stopping else "go_on" if self._goes_on else "leave")
+
+    def action_finish(self) -> None:
+        """Leave, and nothing new starts."""
+        if not self._stopping:
+            self.close("leave")
 
     def action_stop(self) -> None:
         """Stop all, then wait."""

@@ -7,7 +7,7 @@ from parex_tui.run.states import TaskElsewhere, TaskFailed
 
 from .. import words
 from ..actions import command_for, wants_retry
-from ..looks import name_of, running_tasks, undecided
+from ..looks import holder_told, name_of, running_tasks, undecided
 from .changing import ChangingScreen
 from .note import NoteScreen
 
@@ -61,6 +61,14 @@ class ActingScreen(ChangingScreen):
             command = command_for("stop_all", situation.feature.key, "")
             self.confirmed(question, [*names, "", "Nothing new is started."], "stop all", command)
 
+    def action_take(self) -> None:
+        """Run it here: asks, naming who has it."""
+        situation = self.allowed("take")
+        if situation is not None and situation.feature is not None:
+            view = situation.feature
+            details = [holder_told(view), "", "What runs goes on unharmed; the other parex starts nothing more."]
+            self.confirmed("Take this run over?", details, "take over", command_for("take", view.key, ""))
+
     def action_pause(self) -> None:
         """Start nothing new."""
         situation = self.allowed("pause")
@@ -99,10 +107,14 @@ class ActingScreen(ChangingScreen):
             self.confirmed("Put this task back to pending?", details, "reset it", command)
 
     async def action_edit(self) -> None:
-        """Open the task's JSON in the person's editor."""
+        """Open the task's JSON, or the feature's, in the person's editor."""
         situation = self.allowed("edit")
-        if situation is not None and situation.feature is not None and situation.task is not None:
+        if situation is None or situation.feature is None:
+            return
+        if situation.task is not None:
             await self.dashboard.edit_file(situation.feature.key, situation.task.seq)
+        elif situation.feature.feature.task_json is not None:
+            await self.dashboard.open_file(situation.feature.feature.task_json)
 
     def action_commands(self) -> None:
         """Open the command palette."""

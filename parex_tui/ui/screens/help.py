@@ -50,12 +50,12 @@ def help_rows(bindings: Sequence[ActiveBinding]) -> list[Line]:
         if group in groups:
             rows += [BLANK] if rows else []
             rows.append(Line((Span(group, Role.ACCENT),)))
-            for keys, text in groups[group].values():
+            for name, (keys, text) in groups[group].items():
                 parts = wrap(text, _TEXT_WIDTH)
                 rows.append(Line((Span(f"  {_shown(keys):<13}", Role.KEY), Span(parts[0]))))
                 rows += [Line((Span(" " * 15), Span(part))) for part in parts[1:]]
+                rows += _find_rows() if name == "find" else []
             rows += _menu_rows() if group == "Change" else []
-            rows += _find_rows() if "find" in groups[group] else []
     return rows
 
 
