@@ -37,17 +37,39 @@ COMMANDS: Final = tuple(name for parsers in _PARSERS for name in parsers.NAMES)
 
 _WITH_VALUE: Final = ("-C", "--directory", "--driver", "--slots")
 
-_EPILOG: Final = """\
+GROUPS: Final = {
+    "run": ("dashboard", "demo", "run", "retry", "stop", "doctor"),
+    "look": ("status", "plan", "next", "parallel", "blocked", "deps", "attempts", "logs", "report", "validate"),
+    "mark tasks": ("complete", "start", "block", "unblock", "reset"),
+    "change task files": ("edit", "new", "init", "archive", "unarchive", "repair", "undo", "conflicts"),
+    "checks and scripts": ("verify", "trust", "schema"),
+}
+"""The commands as `--help` shows them."""
+
+_INTRO: Final = """\
+usage: parex [PATH]                  the dashboard of a project
+       parex COMMAND [OPTIONS] …     `parex COMMAND --help` says more about it
+
+Runs a feature's task batches with coding agents, and checks what they claim. A
+feature is a folder of task files below .tmp/tasks/, a task is named by its
+number.
+"""
+
+_REST: Final = """\
+options:
+    -C DIR       the project root, a tasks folder or one feature's folder
+                 (default: found from here)
+    --json       of almost every command: the same for scripts
+    --version, -h, --help
+
 examples:
-  parex                       the dashboard for the project you are in
-  parex path/to/project       … for another one, or for a tasks folder
-  parex ./next                … for a folder that is called like a command
-  parex demo                  a run to look at: no key, no account, no network
-  parex plan auth-system      what would run when, and why
-  parex run auth-system       the same run without a screen
-  parex status --json         where every feature stands, for scripts
-  parex next                  which tasks could start now
-  parex validate              what is wrong in the files, with place and remedy
+    parex demo                     a run to look at: no key, no account
+    parex                          watch, run, retry, read and edit on screen
+    parex run auth-system          the same run without a screen
+    parex logs auth-system 05 -f   what an agent does just now
+    parex attempts auth-system     what came of every task; then retry or report
+    parex stop --all               end everything that runs here
+    parex ./next                   a folder that is called like a command
 
 exit codes: 0 fine, 1 failed, 2 wrong use, 3 needs review, 4 not trusted,
 130 interrupted, 143/129 ended by SIGTERM/SIGHUP (agents run on; start again to
@@ -78,6 +100,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"parex: {message} (see {self.prog} --help)\n")
 
 
+class _Page(_Parser):
+    """The whole command line; its help is one page, by what people want to do."""
+
+    about: dict[str, str]
+
+    def format_help(self) -> str:
+        parts = [_INTRO]
+        for group, names in GROUPS.items():
+            parts.append("\n".join([f"{group}:", *(f"    {name:<11}  {self.about[name]}" for name in names), ""]))
+        return "\n".join([*parts, _REST])
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line. Imports nothing that draws."""
     where = _Parser(add_help=False)
@@ -89,17 +123,12 @@ def make_parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="the project root, a tasks folder or one feature's folder (default: found from here)",
     )
-    parser = _Parser(
-        prog="parex",
-        description="Runs a feature's task batches with coding agents, and checks what they claim.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[where],
-    )
+    parser = _Page(prog="parex", parents=[where])
     parser.add_argument("--version", action="version", version=f"parex {__version__}")
     commands = parser.add_subparsers(prog="parex", dest="command", metavar="COMMAND", parser_class=_Parser)
     for parsers in _PARSERS:
         parsers.add(commands, where)
+    parser.about = {action.dest: action.help or "" for action in commands._choices_actions}
     return parser
 
 
@@ -117,17 +146,30 @@ def _with_command(argv: Sequence[str]) -> list[str]:
     if position < len(words) and words[position] in COMMANDS:
         # An option may stand before the command, as with git and make: argparse wants it behind.
         return [words[position], *words[:position], *words[position + 1 :]]
+    if position < len(words) and not {"-C", "--directory"} & set(words):
+        _check_path(words[position])
     return ["dashboard", *words]
+
+
+def _check_path(word: str) -> None:
+    """Raises UsageError where a word is neither a command nor could be a path: it is a command written wrongly."""
+    if os.sep in word or os.path.lexists(word):
+        return
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else "`parex --help` lists the commands"
+    shown = "".join(letter if letter.isprintable() else "�" for letter in word[:60])
+    raise UsageError(f"{shown} is no command, and no folder here; {hint}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code. Never raises for bad input."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a letter that the terminal cannot show is no reason to stop
-    words = _with_command(sys.argv[1:] if argv is None else argv)
-    options = make_parser().parse_args(words)
     try:
-        return _dispatch(options)
+        words = _with_command(sys.argv[1:] if argv is None else argv)
+        return _dispatch(make_parser().parse_args(words))
     except ParexError as error:
         print(f"parex: {error}", file=sys.stderr)  # noqa: T201 - the one place that reports wrong use
         return USAGE

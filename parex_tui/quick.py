@@ -11,8 +11,8 @@ Imports only what Python has at hand already. Nothing here knows what a mistake 
 from __future__ import annotations
 
 import os
-import sys
 
+from .quick_files import DoubtError, check_feature, check_task, load
 from .report.status_lines import counts_line, heading_line, progress_line
 
 SKIPPED = frozenset(
@@ -24,24 +24,6 @@ SKIPPED = frozenset(
 SHELVES = frozenset({"active", "archive", "archived", "completed"})
 SEARCH_DEPTH = 3
 SEARCH_FOLDERS = 2_000
-SIZE_LIMIT = 1024 * 1024
-DEPTH_LIMIT = 64
-TEXT_LIMIT = 10_000
-
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_TASK_TEXTS = ("id", "title", "suggested_agent", "agent_id", "started_at", "completed_at", "completion_summary")
-_FEATURE_TEXTS = ("id", "name", "objective", "created_at", "completed_at")
-
-# Plain Python for `typing.TYPE_CHECKING`: importing typing would cost as much as all of this.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Json = dict[str, object]
-
-
-class _DoubtError(Exception):
-    """The full path is to decide."""
 
 
 def quick_status(words: list[str]) -> str | None:
@@ -60,7 +42,7 @@ def quick_status(words: list[str]) -> str | None:
         if name is not None:
             features = {name: features[name]}
         blocks = [_block(feature, *features[feature]) for feature in sorted(features)]
-    except (_DoubtError, OSError, ValueError, LookupError, RecursionError, StopIteration, ImportError):
+    except (DoubtError, OSError, ValueError, LookupError, RecursionError, StopIteration, ImportError):
         return None
     except SystemError:
         # Until Python 3.12 the scanner cannot say what is wrong with a text while nobody has imported the json module.
@@ -98,7 +80,7 @@ def _root() -> str:
     while not (os.path.exists(f"{folder}/.git") or os.path.exists(f"{folder}/package.json")):  # noqa: PTH110
         above = os.path.dirname(folder)  # noqa: PTH120
         if above == folder:
-            raise _DoubtError
+            raise DoubtError
         folder = above
     return folder
 
@@ -107,11 +89,11 @@ def _named_root(directory: str) -> str:
     """The folder that was named, if it is a project's root: neither a tasks folder nor a feature's."""
     here = os.path.abspath(directory)  # noqa: PTH100
     if here.endswith(("/.tmp/tasks", "/.opencode/tmp/tasks")):
-        raise _DoubtError
+        raise DoubtError
     with os.scandir(here) as entries:
         for entry in entries:
             if _may_be_task_file(entry.name) or entry.name in SHELVES:
-                raise _DoubtError
+                raise DoubtError
             if not entry.is_file(follow_symlinks=False):
                 _check_no_feature(entry.path)
     return here
@@ -121,7 +103,7 @@ def _check_no_feature(folder: str) -> None:
     try:
         with os.scandir(folder) as entries:
             if any(_may_be_task_file(entry.name) for entry in entries):
-                raise _DoubtError
+                raise DoubtError
     except OSError:
         return  # no folder, or one that nobody can look into
 
@@ -134,12 +116,13 @@ def _features(root: str) -> dict[str, tuple[str, list[str]]]:
     """Every open feature's folder and task files, by its name."""
     tasks = f"{root}/.tmp/tasks"
     if not os.path.isdir(tasks):  # noqa: PTH112
-        raise _DoubtError
+        raise DoubtError
     _check_no_other_tasks(root)
     folders, files = _listing(tasks)
     if files:
-        raise _DoubtError
+        raise DoubtError
     found: dict[str, tuple[str, list[str]]] = {}
+    archived: set[str] = set()
     for name in folders:
         path = f"{tasks}/{name}"
         inner, files = _listing(path)
@@ -147,20 +130,24 @@ def _features(root: str) -> dict[str, tuple[str, list[str]]]:
             _add(found, name, path, files)
             continue
         if files:
-            raise _DoubtError
+            raise DoubtError
         for below in inner:
             _, files = _listing(f"{path}/{below}")
             if name == "active":
                 _add(found, below, f"{path}/{below}", files)
+            elif files:
+                archived.add(below)
+    if archived & found.keys():
+        raise DoubtError  # two features of one name
     return found
 
 
 def _add(found: dict[str, tuple[str, list[str]]], name: str, path: str, files: list[str]) -> None:
-    if not files:
+    if not files and name.startswith("."):
         return
     plain = name.isascii() and name.replace("-", "").replace("_", "").replace(".", "").isalnum() and name[0].isalnum()
     if not plain or len(name) > 80 or name in found or "task.json" not in files:
-        raise _DoubtError
+        raise DoubtError
     found[name] = (path, files)
 
 
@@ -173,9 +160,9 @@ def _listing(folder: str) -> tuple[list[str], list[str]]:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
                 if _may_be_task_file(entry.name):
-                    raise _DoubtError
+                    raise DoubtError
             elif not entry.is_file(follow_symlinks=False):
-                raise _DoubtError
+                raise DoubtError
             elif _may_be_task_file(entry.name):
                 files.append(entry.name)
     return folders, files
@@ -184,7 +171,7 @@ def _listing(folder: str) -> tuple[list[str], list[str]]:
 def _check_no_other_tasks(root: str) -> None:
     """The packages of a monorepo and other programs' folders may hold tasks as well: not here, then."""
     if os.path.isdir(f"{root}/.opencode/tmp/tasks"):  # noqa: PTH112
-        raise _DoubtError
+        raise DoubtError
     level = [root]
     budget = SEARCH_FOLDERS
     for _ in range(SEARCH_DEPTH):
@@ -193,7 +180,7 @@ def _check_no_other_tasks(root: str) -> None:
             for child in _folders(folder):
                 budget -= 1
                 if budget < 0 or _is_there(f"{child}/.tmp/tasks") or _is_there(f"{child}/.opencode/tmp/tasks"):
-                    raise _DoubtError
+                    raise DoubtError
                 if not _is_there(f"{child}/.git") and not child.startswith(".", len(folder) + 1):
                     below.append(child)
         level = below
@@ -223,20 +210,20 @@ def _block(feature: str, path: str, files: list[str]) -> str:
     for name in files:
         if name == "task.json":
             continue
-        task = _load(f"{path}/{name}")
-        needs[_check_task(task, name)] = task.get("depends_on") or []  # type: ignore[assignment]  # checked to be texts
+        task = load(f"{path}/{name}")
+        needs[check_task(task, name)] = task.get("depends_on") or []  # type: ignore[assignment]  # checked to be texts
         status = task.get("status")
         if type(status) is not str or status not in counts:
-            raise _DoubtError
+            raise DoubtError
         counts[status] += 1
     total = len(files) - 1
     if len(needs) != total:
-        raise _DoubtError
+        raise DoubtError
     _check_order(needs)
-    base = _load(f"{path}/task.json")
-    title, status = _check_feature(base, counts["completed"], total)
+    base = load(f"{path}/task.json")
+    title, status = check_feature(base, counts["completed"], total)
     if status == "archived":
-        raise _DoubtError
+        raise DoubtError
     return "\n".join(
         [
             "",
@@ -248,163 +235,12 @@ def _block(feature: str, path: str, files: list[str]) -> str:
     )
 
 
-def _load(path: str) -> Json:
-    """The object in a file."""
-    descriptor = os.open(path, _OPEN)
-    try:
-        size = os.fstat(descriptor).st_size
-        data = os.read(descriptor, size + 1) if size <= SIZE_LIMIT else b""
-    finally:
-        os.close(descriptor)
-    if len(data) != size:
-        raise _DoubtError
-    text = data.decode("utf-8").strip(" \t\r\n")
-    value, end = _scanner()(text, 0)
-    if end != len(text) or type(value) is not dict:
-        raise _DoubtError
-    if text.count("{") + text.count("[") >= DEPTH_LIMIT - 1 and _depth(value) >= DEPTH_LIMIT:
-        raise _DoubtError
-    return value
-
-
-class _Reading:
-    """How the scanner is to read, and nothing is let pass that JSON programs disagree on."""
-
-    strict = True
-    object_hook = None
-
-    @staticmethod
-    def object_pairs_hook(pairs: list[tuple[str, object]]) -> Json:
-        value = dict(pairs)
-        if len(value) != len(pairs):
-            raise _DoubtError  # a key that is stated twice
-        return value
-
-    @staticmethod
-    def parse_int(text: str) -> int:
-        if len(text) > 15 or text[0] == "-":
-            raise _DoubtError
-        return int(text)
-
-    @staticmethod
-    def parse_float(text: str) -> float:
-        value = float(text)
-        if value - value != 0:
-            raise _DoubtError  # beyond what a float holds
-        return value
-
-    @staticmethod
-    def parse_constant(text: str) -> object:
-        raise _DoubtError  # NaN and infinities
-
-
-_scan: list[Callable[[str, int], tuple[object, int]]] = []
-
-
-def _scanner() -> Callable[[str, int], tuple[object, int]]:
-    """The scanner that the json module is built on; the module around it takes longer to import than all of this."""
-    if not _scan:
-        from _json import make_scanner
-
-        if hasattr(sys, "gettotalrefcount"):
-            raise _DoubtError  # a debug build of Python aborts where others raise a SystemError
-        try:
-            _scan.append(make_scanner(_Reading))  # type: ignore[arg-type]  # any object with these attributes does
-        except (AttributeError, TypeError) as error:
-            raise _DoubtError from error
-    return _scan[0]
-
-
-def _depth(value: object) -> int:
-    depth = 0
-    level = [value]
-    while level:
-        depth += 1
-        below: list[object] = []
-        for item in level:
-            if type(item) is dict:
-                below.extend(item.values())
-            elif type(item) is list:
-                below.extend(item)
-        level = below
-    return depth
-
-
-def _check_task(task: Json, name: str) -> str:
-    """The task's seq, where all of it is what the format asks for."""
-    digits = name[8:-5]
-    if name[:8] != "subtask_" or not (digits.isascii() and digits.isdigit()) or len(digits) > 6:
-        raise _DoubtError
-    seq = digits.lstrip("0").zfill(2)
-    if task.get("seq") != seq or "dependencies" in task or type(task.get("parallel", False)) is not bool:
-        raise _DoubtError
-    if not all(_is_text(task.get(key)) for key in _TASK_TEXTS):
-        raise _DoubtError
-    if not all(_are_texts(task.get(key)) for key in ("depends_on", "acceptance_criteria", "deliverables")):
-        raise _DoubtError
-    if not all(_are_references(task.get(key)) for key in ("context_files", "reference_files")):
-        raise _DoubtError
-    return seq
-
-
 def _check_order(needs: dict[str, list[str]]) -> None:
     """Every dependency is a task, written as its seq, and none waits for itself."""
     left = {seq: set(wanted) for seq, wanted in needs.items()}
     while left:
         free = [seq for seq, wanted in left.items() if not wanted & left.keys()]
         if not free or any(not left[seq] <= needs.keys() for seq in free):
-            raise _DoubtError
+            raise DoubtError
         for seq in free:
             del left[seq]
-
-
-def _check_feature(base: Json, completed: int, total: int) -> tuple[str, str]:
-    """The feature's name and status, where all of it is what the format asks for and the counts are right."""
-    name, status = base.get("name"), base.get("status")
-    if type(name) is not str or type(status) is not str or not _is_plain(name) or not _is_plain(status):
-        raise _DoubtError
-    if not all(_is_text(base.get(key)) for key in _FEATURE_TEXTS) or not _are_texts(base.get("exit_criteria")):
-        raise _DoubtError
-    if not all(_are_references(base.get(key)) for key in ("context_files", "reference_files")):
-        raise _DoubtError
-    for key, right in (("subtask_count", total), ("completed_count", completed)):
-        stated = base.get(key, right)
-        if type(stated) is not int or stated != right:
-            raise _DoubtError
-    return name, status
-
-
-def _is_plain(text: str) -> bool:
-    """Whether cleaning it for display would change nothing."""
-    return (
-        len(text) <= TEXT_LIMIT
-        and text.isprintable()
-        and all(letter < "\ufe00" or "\ufe0f" < letter < "\U000e0000" for letter in text)
-    )
-
-
-def _is_text(value: object) -> bool:
-    return value is None or type(value) is str
-
-
-def _are_texts(value: object) -> bool:
-    return value is None or (type(value) is list and all(type(item) is str for item in value))
-
-
-def _are_references(value: object) -> bool:
-    return value is None or (type(value) is list and all(type(item) is str or _is_reference(item) for item in value))
-
-
-def _is_reference(item: object) -> bool:
-    if type(item) is not dict or type(item.get("path")) is not str:
-        return False
-    lines = item.get("lines")
-    return lines is None or (type(lines) is str and all(_is_range(part) for part in lines.split(",")))
-
-
-def _is_range(part: str) -> bool:
-    first, dash, last = part.partition("-")
-    ends = (first, last) if dash else (first, first)
-    if not all(end.isascii() and end.isdigit() and len(end) < 10 for end in ends):
-        return False
-    return 1 <= int(ends[0]) <= int(ends[1])

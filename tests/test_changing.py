@@ -378,6 +378,188 @@ def test_a_task_that_runs_under_parex_is_left_to_it(root: Path, parex: Run) -> N
         process.wait(60)
 
 
+_WORDS: dict[str, tuple[str, ...]] = {
+    "start": ("start", "auth", "09"),
+    "complete": ("complete", "auth", "09", "done"),
+    "block": ("block", "auth", "09"),
+    "unblock": ("unblock", "auth", "09"),
+    "reset": ("reset", "auth", "09"),
+    "edit pending": ("edit", "auth", "09", "status=pending"),
+    "edit blocked": ("edit", "auth", "09", "status=blocked"),
+    "edit completed": ("edit", "auth", "09", "status=completed"),
+}
+_STANDINGS = ("pending", "in_progress", "completed", "blocked", "cancelled")
+_ALLOWED = {  # in the order of _STANDINGS: y done, n refused, f only with --force
+    "start": "ynnnn",
+    "complete": "yyyff",
+    "block": "yyfyf",
+    "unblock": "nnnyn",
+    "reset": "yyfyf",
+    "edit pending": "yynyy",
+    "edit blocked": "yynyy",
+    "edit completed": "nnynn",
+}
+
+
+@pytest.mark.parametrize("status", _STANDINGS)
+@pytest.mark.parametrize("verb", list(_WORDS))
+def test_which_word_is_taken_in_which_status(root: Path, parex: Run, verb: str, status: str) -> None:
+    path = write(task_path(root, "09"), a_task("09", status=status))
+    before = path.read_bytes()
+    allowed = _ALLOWED[verb][_STANDINGS.index(status)]
+    code, _, err = parex(*_WORDS[verb])
+    assert code == (0 if allowed == "y" else 1)
+    if allowed != "y":
+        assert path.read_bytes() == before
+        assert err.startswith("parex: auth/09") or "completing is checked" in err
+    if verb != "unblock" and not verb.startswith("edit") and (verb, allowed) != ("start", "y"):
+        assert parex(*_WORDS[verb], "--force")[0] == (1 if allowed == "n" else 0)
+
+
+@pytest.mark.parametrize("verb", ["start", "complete", "block", "unblock", "reset"])
+def test_another_programs_file_is_refused_by_name(root: Path, parex: Run, verb: str) -> None:
+    write(task_path(root, "09"), {"master": {"tasks": [1, 2]}, "version": 3})
+    before = all_bytes(root)
+    words = _WORDS[verb] if verb in ("start", "unblock") else (*_WORDS[verb], "--force")
+    code, out, err = parex(*words)
+    assert (code, out) == (1, "")
+    assert "subtask_09.json: not a task of this format" in err
+    assert all_bytes(root) == before
+
+
+def test_another_programs_task_json_is_left_alone(root: Path, parex: Run) -> None:
+    write(task_path(root, "01").with_name("task.json"), {"phases": ["one"], "owner": "another"})
+    before = fields(root, "task")
+    for seq in ("02", "03", "04"):
+        assert parex("complete", "auth", seq, "x")[0] == 0
+    assert fields(root, "task") == before
+
+
+def test_a_feature_that_only_says_archived_can_be_put_away_and_taken_back(root: Path, parex: Run) -> None:
+    path = task_path(root, "01").with_name("task.json")
+    write(path, {**json.loads(path.read_bytes()), "status": "archived"})
+    said = path.read_bytes()
+    code, _, err = parex("complete", "auth", "02", "x")
+    assert (code, err) == (1, "parex: auth is archived; `parex unarchive auth` first\n")
+    assert parex("archive", "auth")[:2] == (1, "Cannot archive: 1/4 tasks completed\n")
+    code, out, _ = parex("unarchive", "auth")
+    assert (code, out) == (0, "\n✓ Unarchived auth\n  .tmp/tasks/auth\n")
+    assert fields(root, "task")["status"] == "active"
+    assert parex("undo")[0] == 0
+    assert path.read_bytes() == said
+    parex("unarchive", "auth")
+    for seq in ("02", "03", "04"):
+        assert parex("complete", "auth", seq, "x")[0] == 0
+    write(path, {**json.loads(path.read_bytes()), "status": "archived"})
+    assert parex("archive", "auth")[0] == 0
+    assert parex("unarchive", "auth")[0] == 0
+    assert fields(root, "task")["status"] == "active"
+    assert parex("block", "auth", "02", "--force")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (a_task("09", status="done"), "status.unknown", ("edit", "auth", "09", "status=pending")),
+        ({"seq": "09", "title": "T"}, "status.missing", ("edit", "auth", "09", "status=pending")),
+        (a_task("09") | {"seq": "nine"}, "seq.unusable", ("edit", "auth", "09", "seq=09")),
+        (a_task("09") | {"seq": 9}, "field.type", ("edit", "auth", "09", "seq=09")),
+        (a_task("09") | {"seq": "08"}, "seq.mismatch", ("edit", "auth", "08", "seq=09")),
+        (a_task("09", depends_on=["77"]), "dep.missing", ("edit", "auth", "09", "depends_on=01")),
+        (a_task("09", depends_on=["09"]), "dep.cycle", ("edit", "auth", "09", "depends_on=")),
+        (a_task("09", depends_on="01"), "field.type", ("edit", "auth", "09", "depends_on=01")),
+        (a_task("09", context_files=[4]), "field.type", ("edit", "auth", "09", 'context_files:=["a"]')),
+        (
+            a_task("09", context_files=[{"path": "a", "lines": "9-1"}]),
+            "field.lines",
+            ("edit", "auth", "09", 'context_files:=[{"path": "a", "lines": "10-50"}]'),
+        ),
+        ('{"seq": "09", "status": "pending", "status": null}', "json.duplicate", ("repair", "auth", "--yes")),
+        ('{"seq": "09",\n"title": "T"\n"status": "pending"}', "json.invalid", ("repair", "auth", "09", "--yes")),
+        (a_task("09"), "count.subtasks", ("repair", "auth", "--yes")),
+        ({"tool": 1}, "task.foreign", ("edit", "auth", "09", "status=pending")),
+    ],
+)
+def test_what_is_wrong_can_be_mended_as_it_is_told(
+    root: Path, parex: Run, content: Any, code: str, words: tuple[str, ...]
+) -> None:
+    path = task_path(root, "09")
+    path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
+
+    def codes() -> list[str]:
+        record = json.loads(parex("validate", "--json")[1])
+        return [one["code"] for feature in record["features"] for one in feature["problems"]]
+
+    assert code in codes()
+    done = parex(*words)
+    assert done[0] == 0, done
+    assert code not in codes()
+
+
+@pytest.mark.parametrize(
+    ("content", "word"), [('{"a": [}', "edit"), ('{"seq": "09",\n"title": "T"\n"a": 1}', "repair")]
+)
+def test_a_broken_file_leads_to_what_mends_it(root: Path, parex: Run, content: str, word: str) -> None:
+    task_path(root, "09").write_text(content)
+    code, _, err = parex("start", "auth", "09")
+    assert (code, f"`parex {word} auth 09`" in err) == (1, True), err
+
+
+# --- two features of one name ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def twins(root: Path) -> Path:
+    """The project with three features called auth: an open one, an archived one, and one of a package."""
+    for place in (".tmp/tasks/completed/auth", "packages/web/.tmp/tasks/auth"):
+        shutil.copytree(root / ".tmp/tasks/auth", root / place)
+    return root
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("status",), ("next",), ("blocked",), ("parallel",), ("validate",), ("plan",), ("run",), ("trust",)),
+        *(("archive",), ("unarchive",), ("repair",), ("attempts",), ("report",), ("retry",), ("stop",)),
+        *(("deps", "02"), ("verify", "02"), ("complete", "02", "x"), ("start", "02"), ("block", "02"), ("reset", "02")),
+        *(("edit", "02", "title=x"), ("logs", "02")),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_two_features_have_is_refused_with_both_folders(
+    twins: Path, parex: Run, words: tuple[str, ...]
+) -> None:
+    if words == ("unarchive",):
+        shutil.copytree(twins / ".tmp/tasks/auth", twins / "packages/web/.tmp/tasks/completed/auth")
+    before = all_bytes(twins)
+    code, out, err = parex(words[0], "auth", *words[1:])
+    assert (code, out) == (2, "")
+    for folder in (
+        ".tmp/tasks/auth",
+        ".tmp/tasks/completed/auth (or auth-2)",
+        "packages/web/.tmp/tasks/auth (or auth-",
+    ):
+        assert folder in err
+    assert all_bytes(twins) == before
+
+
+def test_the_folder_or_the_key_says_which_one(twins: Path, parex: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, _ = parex("status")
+    assert out.count("[auth] Auth\n") == 2
+    assert "\n  Folder: .tmp/tasks/auth\n" in out
+    assert "\n  Folder: packages/web/.tmp/tasks/auth\n" in out
+    web = next(one for one in read_project(locate(twins, explicit=True)).features if "packages" in one.path.parts)
+    for number, name in enumerate(("packages/web/.tmp/tasks/auth", web.key, str(web.path), f"{web.path}/")):
+        assert parex("edit", name, "02", f"title=T{number}")[0] == 0
+        assert json.loads((web.path / "subtask_02.json").read_bytes())["title"] == f"T{number}"
+    monkeypatch.chdir(twins / ".tmp")
+    assert parex("edit", "tasks/auth", "02", "title=Open")[0] == 0
+    assert fields(twins, "02")["title"] == "Open"
+    assert parex("attempts", ".tmp/tasks/auth")[0] == 0
+    code, _, err = parex("edit", "auth-2", "02", "title=x")
+    assert (code, "archived" in err) == (1, True)
+
+
 # --- edit --------------------------------------------------------------------------------------------------------
 
 
@@ -406,7 +588,9 @@ def test_edit_does_not_complete_behind_the_gate(root: Path, parex: Run) -> None:
     code, _, err = parex("edit", "auth", "02", "status=completed")
     assert code == 1
     assert "parex complete auth 02" in err
-    assert parex("edit", "auth", "01", "status=pending")[0] == 0
+    code, _, err = parex("edit", "auth", "01", "status=pending")
+    assert (code, "`parex reset auth 01 --force`" in err) == (1, True)
+    assert parex("reset", "auth", "01", "--force")[0] == 0
     assert fields(root, "01")["completed_at"] is None
     assert fields(root, "task")["completed_count"] == 0
 
@@ -514,6 +698,103 @@ def test_a_broken_file_can_be_mended_in_the_editor(root: Path, parex: Run, monke
     editor(root, monkeypatch, f"path.write_text({sound!r})")
     assert parex("edit", "auth", "02")[0] == 0
     assert task_path(root, "02").read_text() == sound
+
+
+def test_the_whole_file_in_the_editor_follows_the_same_rules_and_nothing_typed_is_lost(
+    root: Path, parex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = all_bytes(root)
+    for changes, said in (
+        ({"parallel": "yes"}, "parallel is true or false, not text"),
+        ({"title": ""}, "a title cannot be blank"),
+        ({"title": "x" * 101}, "at most 100 characters"),
+        ({"depends_on": ["77"]}, "there is no task 77"),
+        ({"depends_on": ["03"]}, "would wait for itself"),
+        ({"status": "todo"}, "no status “todo”"),
+        ({"id": "other-02"}, "id stays as it is"),
+        ({"seq": "09"}, "seq stays as it is"),
+        ({"deliverables": "x"}, "deliverables is a list, not text"),
+        ({"deliverables": [1]}, "item 1 of “deliverables” is a number"),
+        ({"context_files": [1]}, "names no file"),
+        ({"context_files": [{"path": "a", "lines": "9-1"}]}, "no range of lines"),
+        ({"verification": [{"type": "command"}]}, "verification[0]: command must be"),
+        ({"verification": []}, "at least one check"),
+        ({"completion_summary": "x" * 201}, "at most 200"),
+        ({"title": "", "parallel": 1}, "a title cannot be blank; parallel is true or false, not a number"),
+    ):
+        code = f"import json\npath.write_text(json.dumps(json.loads(text) | {changes!r}))"
+        editor(root, monkeypatch, code)
+        status, out, err = parex("edit", "auth", "02")
+        assert (status, out) == (1, ""), err
+        assert said in err
+        kept = _kept(err)
+        assert json.loads(kept.read_bytes()).items() >= changes.items()
+        shutil.rmtree(kept.parent)
+    for field in ("id", "seq", "status"):
+        editor(
+            root, monkeypatch, f"import json\nd = json.loads(text)\ndel d[{field!r}]\npath.write_text(json.dumps(d))"
+        )
+        _, _, err = parex("edit", "auth", "02")
+        assert f"{field} is gone" in err
+        shutil.rmtree(_kept(err).parent)
+    editor(root, monkeypatch, 'path.write_text(text.replace(\'"title"\', \'"title": "a",\\n  "title"\'))')
+    _, _, err = parex("edit", "auth", "02")
+    assert "title is stated twice" in err
+    shutil.rmtree(_kept(err).parent)
+    assert all_bytes(root) == before
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ('extra:={"a": 1, "b": 2, "a": 3}', "“a” is stated twice"),
+        ("context_files:=[1]", "names no file"),
+        ('acceptance_criteria:=["a", {}]', "item 2 of “acceptance_criteria” is an object"),
+        ('verification:=[{"type": "file_exists", "path": "../x"}]', "path must be relative"),
+        ("verification:=[]", "at least one check"),
+    ],
+)
+def test_values_that_the_format_does_not_have_are_refused(root: Path, parex: Run, assignment: str, said: str) -> None:
+    before = all_bytes(root)
+    code, _, err = parex("edit", "auth", "02", assignment)
+    assert (code, said in err) == (2, True), err
+    assert all_bytes(root) == before
+
+
+@pytest.mark.parametrize("kind", ["os.mkfifo(path)", "path.symlink_to('/dev/zero')", "path.mkdir()"])
+def test_what_is_no_file_where_the_editor_left_one_is_refused(
+    root: Path, parex: Run, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    editor(root, monkeypatch, f"import os\npath.unlink()\n{kind}")
+    code, _, err = parex("edit", "auth", "02")
+    assert (code, "what the editor left cannot be used" in err) == (1, True)
+    shutil.rmtree(_kept(err).parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "seq", "mended"), [("subtask_02_again.json", "02", "05"), ("subtask_07.json", "02", "08")]
+)
+def test_the_remedy_for_a_seq_that_two_files_claim_works_to_the_letter(
+    root: Path, parex: Run, name: str, seq: str, mended: str
+) -> None:
+    path = write(task_path(root, "02").with_name(name), a_task(seq))
+    _, out, _ = parex("validate")
+    (line,) = [line for line in out.splitlines() if "is claimed by" in line]
+    words = line.split("(parex ")[1].removesuffix(")").split()
+    assert words == ["edit", "auth", name, f"seq={mended}"]
+    assert parex(*words)[0] == 0
+    assert json.loads(path.read_bytes())["seq"] == mended
+    assert json.loads(path.read_bytes())["id"] == f"auth-{mended}"
+    code, out, _ = parex("validate")
+    assert (code, "is claimed by" in out) == (0, False)
+    if name == "subtask_07.json":
+        assert 'write "07" where no other file has it' in out
+        assert parex("edit", "auth", name, "seq=07")[0] == 0
+    else:
+        assert f"else call the file subtask_{mended}.json" in out
+        path.rename(path.with_name(f"subtask_{mended}.json"))
+    assert "seq" not in parex("validate")[1].split("The framework")[0].split("[auth]")[1].replace("subtask_count", "")
+    assert parex("edit", "auth", "03", "seq=12")[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parex_tui.cli import COMMANDS, RUNS, make_parser
+from parex_tui.cli import COMMANDS, GROUPS, RUNS, make_parser
 
 from .conftest import REPOSITORY
 
@@ -105,6 +105,10 @@ def test_help_names_the_commands_the_exit_codes_and_examples() -> None:
     text = parex("--help").stdout
     for word in ("demo", "plan", "run", "status", "exit codes", "examples"):
         assert word in text
+    for name in ("attempts", "logs", "stop", "retry", "report"):
+        assert name in text.split("examples:")[1]
+    assert max(map(len, text.splitlines())) <= 80
+    assert sorted(COMMANDS) == sorted(name for names in GROUPS.values() for name in names)
 
 
 def test_status_prints_what_the_reference_tool_prints(project: Path) -> None:
@@ -149,6 +153,9 @@ def test_a_directory_may_be_the_root_or_a_tasks_folder(project: Path, place: str
         (["run", "auth", "--frobnicate"], "--frobnicate"),
         (["run", "../../etc", "--driver", "demo", "--yes"], "no feature is called"),
         ([], "parex run"),
+        (["statsu"], "did you mean status?"),
+        (["retyr", "auth"], "did you mean retry?"),
+        (["--slots", "2", "frobnicate"], "`parex --help`"),
         (["demo"], "--headless"),
     ],
 )

@@ -19,9 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parex_tui import quick, start
+from parex_tui import quick, quick_files, start
 from parex_tui.cli import main
 from parex_tui.quick import quick_status
+from parex_tui.report import status_lines
 from parex_tui.tasks import layout, scan, text
 
 from .conftest import REPOSITORY
@@ -215,7 +216,8 @@ def test_whatever_is_in_doubt_is_left_to_the_full_path(root: Path, doubt: str) -
 def test_what_belongs_to_nobody_is_no_doubt(root: Path) -> None:
     (root / AUTH / "PLAN.md").write_text("x")
     (root / AUTH / "verification_01.json").write_text("{")
-    (root / ".tmp/tasks/notes").mkdir()
+    (root / ".tmp/tasks/.notes").mkdir()
+    (root / ".tmp/tasks/completed/notes").mkdir()
     (root / ".tmp/tasks/index.json").write_text("{")
     (root / ".tmp/sessions/2026/").mkdir(parents=True)
     assert answers_alike(["status", "-C", str(root)])
@@ -344,11 +346,36 @@ def test_generated_projects(statuses: list[str], changes: list[tuple[int, str, A
         answers_alike(["status", "-C", folder])
 
 
+PLACES = st.sampled_from(["", "active/", "completed/", "archive/", "../../packages/web/.tmp/tasks/"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(PLACES, st.sampled_from(["auth", "billing", ".old"]), st.integers(-1, 2)), max_size=5))
+def test_generated_layouts(features: list[tuple[str, str, int]]) -> None:
+    """Features of one name, empty folders, archived ones: whatever lies where, both paths print the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "package.json").touch()
+        (root / ".tmp/tasks").mkdir(parents=True)
+        for place, name, count in features:
+            path = root / ".tmp/tasks" / place / name
+            if path.exists():
+                continue
+            if count < 0:
+                path.mkdir(parents=True)
+            else:
+                write_feature(path, [task(number) for number in range(1, count + 1)])
+        answers_alike(["status", "-C", folder])
+        for name in ("auth", "billing"):
+            answers_alike(["status", name, "-C", folder])
+
+
 def test_its_limits_are_those_of_the_full_reader() -> None:
+    assert status_lines.NAME_LIMIT == text.LIST_LIMIT
     assert quick.SKIPPED == layout._SKIPPED
     assert quick.SHELVES == layout.SHELVES
     assert (quick.SEARCH_DEPTH, quick.SEARCH_FOLDERS) == (layout._SEARCH_DEPTH, layout._SEARCH_FOLDERS)
-    assert (quick.SIZE_LIMIT, quick.DEPTH_LIMIT, quick.TEXT_LIMIT) == (
+    assert (quick_files.SIZE_LIMIT, quick_files.DEPTH_LIMIT, quick_files.TEXT_LIMIT) == (
         scan.SIZE_LIMIT,
         scan.DEPTH_LIMIT,
         text.LINE_LIMIT,
@@ -357,7 +384,7 @@ def test_its_limits_are_those_of_the_full_reader() -> None:
 
 @given(st.characters())
 def test_what_it_shows_is_what_cleaning_would_leave(letter: str) -> None:
-    assert not quick._is_plain(letter) or text.clean(letter) == letter
+    assert not quick_files.is_plain(letter) or text.clean(letter) == letter
 
 
 def _program(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -388,6 +415,7 @@ def test_the_program_starts_with_it_and_loads_nothing_heavy(root: Path) -> None:
         "parex_tui",
         "parex_tui.start",
         "parex_tui.quick",
+        "parex_tui.quick_files",
         "parex_tui.report",
         "parex_tui.report.status_lines",
     }

@@ -234,6 +234,30 @@ def test_a_person_at_a_terminal_is_asked_and_no_is_the_default(place: Place, ans
     assert parex("verify", "auth", "01", cwd=place.root).returncode == code
 
 
+def test_trust_names_the_files_that_a_line_runs_and_says_that_it_does_not_cover_them(place: Place) -> None:
+    (place.root / "tools").mkdir()
+    (place.root / "tools" / "check.sh").write_text("exit 0")
+    (place.root / "package.json").write_text("{}")
+    outside = place.root.parent / "outside.sh"
+    outside.write_text("")
+    (place.root / "link.sh").symlink_to(outside)
+    line = f"bash ./tools/check.sh --dir=tools && npm test && sh link.sh {outside} ../outside.sh . absent.sh"
+    place.write(command(line))
+    told = "names tools/check.sh, tools/, package.json: look there too, trust does not cover what is in them"
+    covers = "Trust covers exactly these lines, and not what the programs and files that they name contain."
+    done = parex("trust", cwd=place.root, CI="true")
+    assert told in done.stdout
+    assert covers in done.stdout
+    for words in (("verify", "auth", "01"), ("complete", "auth", "01", "done")):
+        refused = parex(*words, cwd=place.root)
+        assert refused.returncode == 4
+        assert told in refused.stdout
+    (shown,) = listed(place)["executables"]
+    assert shown["commands"][0]["names"] == ["tools/check.sh", "tools/", "package.json"]
+    trusted(place)
+    assert covers in parex("trust", "--list", cwd=place.root).stdout
+
+
 def test_what_is_trusted_is_listed_and_withdrawn(place: Place) -> None:
     place.write(TOUCH, seq="02")
     trusted(place)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from parex_tui.cli import UsageError
 from parex_tui.plan.graph import sort_out
 from parex_tui.plan.model import Bar
-from parex_tui.tasks.document import InvalidError, parse
-from parex_tui.tasks.drafts import FEATURE_STATUSES
+from parex_tui.tasks.document import Document, InvalidError, parse
+from parex_tui.tasks.drafts import FEATURE_STATUSES, next_seq
 from parex_tui.tasks.edit import SUMMARY_LIMIT
-from parex_tui.tasks.fields import kind_of
+from parex_tui.tasks.fields import Fields, Source, kind_of
+from parex_tui.tasks.layout import task_number
 from parex_tui.tasks.model import Feature, JsonValue, Status, Task
 from parex_tui.tasks.naming import task_named
+from parex_tui.tasks.patch import same_value
 from parex_tui.tasks.text import clean
+from parex_tui.tasks.verification import Malformed, read_block
 
 from .changing import plain
 
 TITLE_LIMIT: Final = 100
 _SHORT: Final = {"agent": "suggested_agent"}
 _FIXED: Final = ("id", "seq")
+_FILES: Final = frozenset({"context_files", "reference_files"})
+_SEQ: Final = re.compile(r"(?:0[1-9]|[1-9][0-9]{1,5})", re.ASCII)
 _LINES: Final = frozenset({"title", "status", "suggested_agent", "agent_id", "name", "started_at", "completed_at"})
 _TEXTS: Final = _LINES | {"objective", "completion_summary", "created_at"}
 LISTS: Final = frozenset(
@@ -82,6 +88,8 @@ def value_of(assignment: Assignment, feature: Feature, task: Task | None) -> Jso
             raise UsageError(f"{clean(field)}: not JSON in column {error.column}: {error.message}") from error
         if document.is_scanned and document.odd_numbers():
             raise UsageError(f"{clean(field)}: {clean(text, 40)} has a number that JSON cannot hold; write it as text")
+        if duplicate := next(iter(document.duplicates()), None) if document.is_scanned else None:
+            raise UsageError(f"{clean(field)}: “{clean(duplicate.key, 60)}” is stated twice; leave one of them out")
         value = document.value
     elif field == "parallel":
         if text.lower() not in _YES_NO:
@@ -101,14 +109,102 @@ def value_of(assignment: Assignment, feature: Feature, task: Task | None) -> Jso
 
 def check_value(field: str, value: JsonValue, feature: Feature, task: Task | None) -> None:
     """Raises UsageError where the format has no such value for a field that it knows."""
-    if field in _FIXED:
-        raise UsageError(f"{field} stays as it is: other files and the file's own name refer to it")
     wanted = "a list" if field in LISTS else "text" if field in _TEXTS else _KINDS.get(field, "")
     if wanted and kind_of(value) != wanted and not (value is None and field in _TEXTS - {"title", "status", "name"}):
         raise UsageError(f"{field} is {wanted}, not {kind_of(value)}")
+    if field in LISTS - {"depends_on", "verification"}:
+        _check_texts(field, value, task, feature)
     check = _CHECKS.get(field)
     if check is not None:
         check(value, feature, task)
+
+
+def check_whole(before: bytes, after: bytes, feature: Feature, task: Task | None) -> Mapping[str, JsonValue]:
+    """The fields of a whole new content, each that changed by the same rules as an assignment.
+
+    Raises UsageError, with everything that is refused.
+    """
+    document = _parsed(after)
+    new = document.value
+    if not isinstance(new, dict):
+        raise UsageError("a task file holds one object in braces")
+    old = _values(before)
+    known = set(old) if old is not None else set()
+    twice = {one.key for one in document.duplicates()} if document.is_scanned else set()
+    refused = [f"{clean(key, 60)} is stated twice; leave one of them out" for key in sorted(twice - _twice(before))]
+    refused += [f"{key} is gone, and every file has it" for key in (*_FIXED, "status") if key in known - new.keys()]
+    for field, value in new.items():
+        if old is None and field in _FIXED:
+            continue  # nobody can tell what it was
+        if old is None or field not in old or not same_value(old[field], value):
+            try:
+                check_value(field, value, feature, task)
+            except UsageError as error:
+                refused.append(str(error))
+    if refused:
+        raise UsageError("; ".join(refused))
+    return new
+
+
+def _parsed(data: bytes) -> Document:
+    try:
+        return parse(data)
+    except InvalidError as error:
+        raise UsageError(f"not valid JSON in line {error.line}, column {error.column}: {error.message}") from error
+
+
+def _values(data: bytes) -> dict[str, JsonValue] | None:
+    """The fields of a content; None where it is no JSON object."""
+    try:
+        value = parse(data).value
+    except InvalidError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _twice(data: bytes) -> set[str]:
+    try:
+        document = parse(data)
+    except InvalidError:
+        return set()
+    return {one.key for one in document.duplicates()} if document.is_scanned else set()
+
+
+def _check_id(value: JsonValue, feature: Feature, task: Task | None) -> None:
+    name = feature.path.name
+    others = {one.seq for one in feature.tasks if one is not task}
+    is_own = isinstance(value, str) and value.startswith(f"{name}-") and value.removeprefix(f"{name}-") not in others
+    if not (value == name if task is None else is_own):
+        right = name if task is None else f"{name}-{task.seq}"
+        raise UsageError(f"id stays as it is, or becomes {clean(right)}: other files and the folder's name refer to it")
+
+
+def _check_seq(value: JsonValue, feature: Feature, task: Task | None) -> None:
+    """A seq is changed only where it has to be: two files claim it, or the file's own name says another."""
+    if task is None or value == task.seq:
+        return
+    others = {one.seq for one in feature.tasks if one is not task}
+    named = (task_number(task.path.name) or task.seq).lstrip("0").zfill(2)
+    if task.seq == named and task.seq not in others:
+        raise UsageError("seq stays as it is: other files and the file's own name refer to it")
+    if not isinstance(value, str) or not _SEQ.fullmatch(value):
+        raise UsageError(f'seq is a text of two digits or more, such as "{named}"')
+    if value in others:
+        raise UsageError(f"seq {value} is taken; {next_seq(feature.tasks)} is free")
+
+
+def _check_texts(field: str, value: JsonValue, task: Task | None, feature: Feature) -> None:
+    """What the reader would find wrong in a list of texts or of files."""
+    fields = Fields(Source(feature.path if task is None else task.path, {field: value}, None))
+    (fields.references if field in _FILES else fields.texts)(field)
+    for problem in fields.problems:
+        raise UsageError(f"{problem.message}{f'; {problem.remedy}' if problem.remedy else ''}")
+
+
+def _check_verification(value: JsonValue, feature: Feature, task: Task | None) -> None:
+    block = read_block(value)
+    if isinstance(block, Malformed):
+        raise UsageError("; ".join(block.messages))
 
 
 def _check_title(value: JsonValue, feature: Feature, task: Task | None) -> None:
@@ -158,6 +254,9 @@ def dependencies(words: Iterable[str], feature: Feature) -> tuple[str, ...]:
 
 _KINDS: Final = {"parallel": "true or false"} | dict.fromkeys(_COUNTS, "a number")
 _CHECKS: Final[dict[str, Callable[[JsonValue, Feature, Task | None], None]]] = {
+    "id": _check_id,
+    "seq": _check_seq,
+    "verification": _check_verification,
     "title": _check_title,
     "name": _check_title,
     "status": _check_status,

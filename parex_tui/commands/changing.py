@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import Final
 
 from parex_tui.cli import FAILED, FINE, UsageError
-from parex_tui.report.changed_text import Changed, changed_json, relative
+from parex_tui.report.changed_text import Changed, changed_json
+from parex_tui.report.wording import relative
 from parex_tui.run.attempts import Journal
 from parex_tui.run.desk import Desk
-from parex_tui.run.rules import RuleError, check_idle, check_open, command
+from parex_tui.run.rules import RuleError, check_idle, check_open, check_own, command
 from parex_tui.tasks.edit import ChangedError, Edit, EditError
+from parex_tui.tasks.files import UnreadableError, read
 from parex_tui.tasks.layout import Location
 from parex_tui.tasks.model import Feature, Task
 from parex_tui.tasks.naming import task_named
-from parex_tui.tasks.problems import Severity
+from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.reader import read_project
+from parex_tui.tasks.repair import find_repair
 from parex_tui.tasks.text import clean
 
-from .common import find, pick, say, warn
+from .common import find, in_folder, pick, say, warn
 
 TRIES: Final = 5
 """How often a command begins anew because another program was faster."""
@@ -85,7 +88,8 @@ class Bench:
             wrong = next((one for one in task.problems if one.severity is Severity.ERROR), None)
             place = relative(task.path, self.root) if wrong is None else clean(wrong.where(self.root))
             reason = "cannot be read" if wrong is None else wrong.message
-            raise Refused(f"{place}: {reason}; {command('repair', feature.id, task.seq)}", task=task.seq)
+            raise Refused(f"{place}: {reason}; {_way_out(feature, task, wrong)}", task=task.seq)
+        check_own(task)
         return task
 
     def refuse_running(self, feature: Feature, task: Task) -> None:
@@ -118,6 +122,17 @@ class Bench:
     def relative(self, path: Path) -> str:
         """A path as messages name it."""
         return relative(path, self.root)
+
+
+def _way_out(feature: Feature, task: Task, wrong: Problem | None) -> str:
+    """What helps with a file that cannot be read: a repair where there is one, else the editor."""
+    if wrong is not None and not wrong.code.startswith("json."):
+        return wrong.remedy
+    try:
+        repair = find_repair(task.path, read(task.path).data)
+    except UnreadableError as error:
+        return error.remedy or "look at it"
+    return command("edit" if repair is None else "repair", feature.id, task.seq)
 
 
 def carry_out(options: Namespace, act: Callable[[Bench], Changed]) -> int:
@@ -157,7 +172,7 @@ def tell(options: Namespace, root: Path, changed: Changed) -> int:
 
 def tell_refusal(options: Namespace, bench: Bench, refusal: Refused) -> int:
     named: str = getattr(options, "feature", None) or ""
-    found = bench.project.feature(named) if named else None
+    found = bench.project.feature(named) or in_folder(bench.project, named)
     changed = Changed(
         options.command,
         found.id if found is not None else "",

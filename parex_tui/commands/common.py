@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +55,10 @@ def settings_for(root: Path) -> Settings:
 
 
 def pick(project: Project, name: str | None) -> Feature:
-    """The feature of that name; without a name the only one that is not archived. Raises UsageError."""
+    """The feature of that name, key or folder; without a name the only one that is not archived.
+
+    Raises UsageError, also where several features have that name.
+    """
     live = [feature for feature in project.features if not feature.archived]
     listed = live or project.features
     names = ", ".join(feature.id for feature in listed[:12]) + (", …" if len(listed) > 12 else "")
@@ -63,7 +68,7 @@ def pick(project: Project, name: str | None) -> Feature:
         if len(live) == 1:
             return live[0]
         raise UsageError(f"which feature? There are: {names}")
-    found = project.feature(name)
+    found = feature_named(project, name)
     if found is not None:
         return found
     import difflib
@@ -71,6 +76,38 @@ def pick(project: Project, name: str | None) -> Feature:
     near = difflib.get_close_matches(name, [feature.id for feature in project.features], n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {names}"
     raise UsageError(f"no feature is called {clean(name, 100)}; {hint}")
+
+
+def feature_named(project: Project, name: str) -> Feature | None:
+    """The feature of that name, key or folder. Raises UsageError where several have that name."""
+    same = [feature for feature in project.features if feature.id == name]
+    if len(same) > 1:
+        raise UsageError(_which(project, name, same))
+    return same[0] if same else project.feature(name) or in_folder(project, name)
+
+
+def _which(project: Project, name: str, same: Sequence[Feature]) -> str:
+    """That several features have one name, and how each is said."""
+    root = project.root
+    folders = [one.path.relative_to(root) if one.path.is_relative_to(root) else one.path for one in same]
+    told = [
+        clean(str(folder)) + ("" if one.key == name else f" (or {one.key})")
+        for one, folder in zip(same, folders, strict=True)
+    ]
+    return f"{len(same)} features are called {clean(name, 100)}; name the folder of the one you mean: {', '.join(told)}"
+
+
+def in_folder(project: Project, name: str) -> Feature | None:
+    """The feature whose folder that is, from here or from the project's root on."""
+    if os.sep not in name or "\0" in name:
+        return None
+    places = {os.path.realpath(base / name) for base in (Path.cwd(), project.root)}
+    return next((one for one in project.features if os.path.realpath(one.path) in places), None)
+
+
+def not_found(feature: Feature, word: str) -> str:
+    """That a feature has no task of that name, as the reference tool says it."""
+    return f"Task {clean(word, 100)} not found in {feature.id}"
 
 
 def ask(question: str) -> bool:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from parex_tui.cli import UsageError
 from parex_tui.editor import editor_command
+from parex_tui.tasks.files import UnreadableError, read
 from parex_tui.tasks.text import clean
 
 from .changing import Refused
+from .common import ask, warn
 
 
 class Copy:
@@ -55,11 +57,17 @@ class Copy:
             raise Refused(f"the editor ended with exit code {code}, so nothing was changed{kept}")
         return after
 
+    def again(self, reason: str) -> None:
+        """What was written cannot be used: ask whether to go on with it. Raises Refused where nobody says so."""
+        if not ask(f"parex: {reason}\nOpen it again as you left it?"):
+            raise Refused(f"{reason}; nothing was changed; {self.keep()}")
+
     def _read(self) -> bytes:
         try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise Refused(f"the copy that was edited cannot be read: {error.strerror}; nothing was changed") from error
+            return read(self.path).data
+        except UnreadableError as error:
+            kept = "" if error.missing else f"; {self.keep()}"
+            raise Refused(f"what the editor left cannot be used: {error}; nothing was changed{kept}") from error
 
     def _wait_for_window(self) -> None:
         """Some editors return while their window is still open."""
@@ -76,6 +84,9 @@ def copy_of(data: bytes, name: str) -> Iterator[Copy]:
     try:
         copy.path.write_bytes(data)
         yield copy
+    except KeyboardInterrupt:
+        warn(copy.keep())
+        raise
     finally:
         if not copy.is_kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -8,9 +8,8 @@ from parex_tui.cli import FAILED, FINE
 from parex_tui.report.deps_text import deps_text
 from parex_tui.tasks.naming import task_named
 from parex_tui.tasks.reader import read_project
-from parex_tui.tasks.text import clean
 
-from .common import find, pick, say
+from .common import find, not_found, pick, say
 from .reading import tell, tell_json, warn_of_errors
 
 
@@ -19,14 +18,14 @@ def deps(options: Namespace) -> int:
     project = read_project(find(options))
     feature = pick(project, options.feature)
     task = task_named(feature, options.task)
-    if task is None:
-        say(f"Task {clean(options.task, 100)} not found in {feature.id}")
-        return FAILED
+    reason = "" if task is not None else not_found(feature, options.task)
     if options.json:
         from parex_tui.report.reading_json import deps_json
 
-        tell_json(deps_json(project, feature, task))
+        tell_json(deps_json(project, feature, task, reason))
+    elif task is None:
+        say(reason)
     else:
         tell(deps_text(feature, task))
         warn_of_errors(project, [feature])
-    return FINE
+    return FINE if task is not None else FAILED

@@ -15,7 +15,7 @@ from typing import Final
 from parex_tui.cli import UsageError
 from parex_tui.report.changed_text import Changed, field_lines
 from parex_tui.run.desk import PERSON
-from parex_tui.run.rules import check_feature_status, check_status, with_times
+from parex_tui.run.rules import RuleError, check_feature_status, check_status, command, with_times
 from parex_tui.tasks.document import InvalidError, parse
 from parex_tui.tasks.edit import ChangedError, Edit, EditError
 from parex_tui.tasks.files import Content, UnreadableError, read
@@ -24,7 +24,7 @@ from parex_tui.tasks.model import Feature, JsonValue, Status, Task
 from parex_tui.tasks.patch import same_value
 from parex_tui.tasks.text import clean
 
-from .assignments import LISTS, Assignment, check_value, field_name, read_assignments, value_of
+from .assignments import LISTS, Assignment, check_value, check_whole, field_name, read_assignments, value_of
 from .changing import TRIES, Bench, Refused, carry_out, closing
 from .copies import Copy, copy_of
 
@@ -71,9 +71,19 @@ def _write_fields(
     """Set them, with what a new status brings along. Raises EditError."""
     if "status" in changes:
         _check_status(bench, feature, task, changes["status"])
+    if "seq" in changes and task is not None:
+        bench.refuse_running(feature, task)
+        changes = _with_id(bench, feature, task, changes)
     if task is None:
         return bench.desk.set(path, changes, by=PERSON, digest=digest)
     return bench.desk.set(path, with_times(task, changes), by=PERSON, digest=digest or task.digest)
+
+
+def _with_id(bench: Bench, feature: Feature, task: Task, changes: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """`changes` with the id that a new seq brings along, where it was made of the old one."""
+    name = feature.path.name
+    stands = _fields(bench, task.path)[0].get("id") == f"{name}-{task.seq}"
+    return {"id": f"{name}-{changes['seq']}", **changes} if stands else changes
 
 
 def _check_status(bench: Bench, feature: Feature, task: Task | None, status: JsonValue) -> None:
@@ -82,6 +92,10 @@ def _check_status(bench: Bench, feature: Feature, task: Task | None, status: Jso
         check_feature_status(feature, status)
         return
     bench.refuse_running(feature, task)
+    if task.status is Status.COMPLETED and status != task.status.value:
+        word = "block" if status == Status.BLOCKED.value else "reset"
+        remedy = command(word, feature.id, task.seq, "--force")
+        raise RuleError(f"{feature.id}/{task.seq} is completed; {remedy} takes that back", task.seq)
     check_status(feature, task, status)
 
 
@@ -110,19 +124,28 @@ def _edit_file(bench: Bench, options: Namespace) -> Changed:
     feature, task, path = _target(bench, options)
     before = _read(bench, path).data
     with copy_of(before, path.name) as copy:
-        after = copy.edit()
-        if after == before:
-            return Changed("edit", feature.id, "" if task is None else task.seq, ("Nothing was changed.",))
-        values = _checked_document(after, copy)
-        try:
-            if values.get("status") != (feature if task is None else task).status_text:
-                _check_status(bench, feature, task, values.get("status"))
-            edit = bench.desk.replace(path, before, after, by=PERSON)
-        except ChangedError:
-            raise _overtaken(bench, path, after, copy) from None
-        except EditError as error:
-            raise Refused(f"{error}; {copy.keep()}") from error
+        while True:
+            after = copy.edit()
+            if after == before:
+                return Changed("edit", feature.id, "" if task is None else task.seq, ("Nothing was changed.",))
+            try:
+                values = check_whole(before, after, feature, task)
+                _check_edit(bench, feature, task, values)
+                edit = bench.desk.replace(path, before, after, by=PERSON)
+                break
+            except ChangedError:
+                raise _overtaken(bench, path, after, copy) from None
+            except (UsageError, EditError, Refused) as error:
+                copy.again(bench.short(str(error)))
     return _told(bench, feature, task, path, edit)
+
+
+def _check_edit(bench: Bench, feature: Feature, task: Task | None, values: Mapping[str, JsonValue]) -> None:
+    """Whether a whole file may be edited to these fields. Raises RuleError, Refused."""
+    if values.get("status") != (feature if task is None else task).status_text:
+        _check_status(bench, feature, task, values.get("status"))
+    if task is not None and values.get("seq", task.seq) != task.seq:
+        bench.refuse_running(feature, task)
 
 
 def _read(bench: Bench, path: Path) -> Content:
@@ -131,17 +154,6 @@ def _read(bench: Bench, path: Path) -> Content:
     except UnreadableError as error:
         remedy = f"; {error.remedy}" if error.remedy else ""
         raise Refused(f"{bench.relative(path)}: {error}{remedy}") from error
-
-
-def _checked_document(data: bytes, copy: Copy) -> Mapping[str, JsonValue]:
-    try:
-        value = parse(data).value
-    except InvalidError as error:
-        place = f"line {error.line}, column {error.column}"
-        raise Refused(f"not valid JSON in {place}: {error.message}; nothing was changed; {copy.keep()}") from error
-    if not isinstance(value, dict):
-        raise Refused(f"a task file holds one object in braces; nothing was changed; {copy.keep()}")
-    return value
 
 
 def _overtaken(bench: Bench, path: Path, ours: bytes, copy: Copy) -> Refused:
@@ -168,14 +180,16 @@ def _edit_field(bench: Bench, options: Namespace, field: str) -> Changed:
     ending = "txt" if isinstance(value, str) else "json"
     data = (text + "\n").encode("utf-8", "surrogatepass")
     with copy_of(data, f"{_file_name(field)}.{ending}") as copy:
-        after = copy.edit()
-        if after == data:
-            return Changed("edit", feature.id, "" if task is None else task.seq, ("Nothing was changed.",))
-        try:
-            new = _field_value(after, field, feature, task, is_text=isinstance(value, str))
-        except UsageError as error:
-            raise Refused(f"{error}; nothing was changed; {copy.keep()}") from error
-        edit = _write_field(bench, (feature, task, path), field, (before, new), copy)
+        while True:
+            after = copy.edit()
+            if after == data:
+                return Changed("edit", feature.id, "" if task is None else task.seq, ("Nothing was changed.",))
+            try:
+                new = _field_value(after, field, feature, task, is_text=isinstance(value, str))
+                edit = _write_field(bench, (feature, task, path), field, (before, new), copy)
+                break
+            except (UsageError, EditError) as error:
+                copy.again(bench.short(str(error)))
     return _told(bench, feature, task, path, edit)
 
 
@@ -200,7 +214,7 @@ def _write_field(
             return _write_fields(bench, feature, task, path, {field: new}, digest)
         except EditError as error:
             if not left or not isinstance(error, ChangedError):
-                raise Refused(f"{error}; {copy.keep()}") from error
+                raise
     raise AssertionError("the last try returns or raises")
 
 

@@ -122,7 +122,19 @@ def _block(bench: Bench, options: Namespace) -> Changed:
     bench.refuse_running(feature, task)
     if task.status is Status.BLOCKED:
         return _already(bench, feature, task, "block")
-    return _marked(bench, feature, task, bench.desk.block(task, by=PERSON, digest=task.digest), "block")
+    forced = _undone(feature, task, options.force)
+    edit = bench.desk.block(task, by=PERSON, digest=task.digest)
+    return _marked(bench, feature, task, edit, "block", forced)
+
+
+def _undone(feature: Feature, task: Task, force: bool) -> tuple[str, ...]:
+    """What `--force` takes away: that it is done, or another program's word. Raises Refused without it."""
+    if task.status not in (Status.COMPLETED, None):
+        return ()
+    told = f"it is {status_told(task)}"
+    if not force:
+        raise Refused(f"{_name(feature, task)}: {told}; add --force to take that back", task=task.seq)
+    return (told,)
 
 
 def unblock(options: Namespace) -> int:
@@ -151,19 +163,17 @@ def _reset_named(bench: Bench, options: Namespace) -> Changed:
     feature = bench.feature(options.feature)
     task = bench.sound_task(feature, options.task)
     bench.refuse_running(feature, task)
-    name = _name(feature, task)
-    if task.status is Status.COMPLETED and not options.force:
-        raise Refused(f"{name} is completed; add --force to have it done again", task=task.seq)
+    forced = _undone(feature, task, options.force)
     if task.status is Status.PENDING:
         _forget_decision(bench, feature, task)
         return _already(bench, feature, task, "reset")
-    return _reset_one(bench, feature, task, "reset")
+    return _reset_one(bench, feature, task, "reset", forced)
 
 
-def _reset_one(bench: Bench, feature: Feature, task: Task, word: str) -> Changed:
+def _reset_one(bench: Bench, feature: Feature, task: Task, word: str, forced: tuple[str, ...] = ()) -> Changed:
     edit = bench.desk.reset(task, by=PERSON, digest=task.digest)
     _forget_decision(bench, feature, task)
-    return _marked(bench, feature, task, edit, word)
+    return _marked(bench, feature, task, edit, word, forced)
 
 
 def _reset_stale(bench: Bench, options: Namespace) -> Changed:

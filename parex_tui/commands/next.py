@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 
 from parex_tui.report.ready_text import next_text
+from parex_tui.tasks.model import Feature, JsonValue, Project
 
-from .reading import shown, tell, tell_json, verdict, warn_of_errors
+from .reading import report
 
 
 def next_tasks(options: Namespace) -> int:
     """Print the ready tasks of every open feature, or of the one that is named."""
-    project, features = shown(options)
-    if options.json:
-        from parex_tui.report.reading_json import next_json
+    return report(options, next_text, _json)
 
-        tell_json(next_json(project, features))
-    else:
-        tell(next_text(features))
-        warn_of_errors(project, features)
-    return verdict(project)
+
+def _json(project: Project, features: Sequence[Feature]) -> dict[str, JsonValue]:
+    from parex_tui.report.reading_json import next_json
+
+    return next_json(project, features)

@@ -61,7 +61,7 @@ def _command(
 
 
 def _feature_and_task(parser: argparse.ArgumentParser, *, optional: bool = False, about: str = _TASK) -> None:
-    parser.add_argument("feature", metavar="FEATURE", help="the feature's folder name")
+    parser.add_argument("feature", metavar="FEATURE", help="the feature's name, or its folder")
     parser.add_argument("task", metavar="NN", nargs="?" if optional else None, help=about)
 
 
@@ -70,11 +70,11 @@ def _add_marking(commands: Commands[Any], where: argparse.ArgumentParser) -> Non
         commands,
         where,
         "complete",
-        "mark a task as completed, with a summary of at most 200 characters",
+        "mark a task as completed, with a short summary",
         'parex complete auth-system 05 "Login route with tests"',
     )
     _feature_and_task(complete)
-    complete.add_argument("summary", metavar="SUMMARY", nargs="+", help="what was done, in a few words")
+    complete.add_argument("summary", metavar="SUMMARY", nargs="+", help="what was done, in at most 200 characters")
     complete.add_argument(
         "--force",
         action="store_true",
@@ -85,7 +85,7 @@ def _add_marking(commands: Commands[Any], where: argparse.ArgumentParser) -> Non
         commands,
         where,
         "start",
-        "mark a task as in progress: somebody works on it outside of parex",
+        "mark a task as in progress, outside of parex",
         "parex start auth-system 05 --agent CoderAgent",
     )
     _feature_and_task(start)
@@ -100,6 +100,7 @@ def _add_marking(commands: Commands[Any], where: argparse.ArgumentParser) -> Non
         "parex block auth-system 05",
     )
     _feature_and_task(block)
+    block.add_argument("--force", action="store_true", help="a task that is completed, too")
 
     unblock = _command(
         commands,
@@ -114,7 +115,7 @@ def _add_marking(commands: Commands[Any], where: argparse.ArgumentParser) -> Non
         commands,
         where,
         "reset",
-        "mark a task that nobody works on any more as pending again",
+        "mark a task that nobody works on as pending again",
         "parex reset auth-system 05\nparex reset auth-system          all that are in progress and stale; asks first",
     )
     _feature_and_task(reset, optional=True, about=f"{_TASK} (default: every stale one)")
@@ -127,7 +128,7 @@ def _add_editing(commands: Commands[Any], where: argparse.ArgumentParser) -> Non
         commands,
         where,
         "edit",
-        "change fields of a task, or open its file in $VISUAL or $EDITOR",
+        "change fields of a task, or its file in your editor",
         "parex edit auth-system 05                        the whole file in your editor\n"
         "parex edit auth-system 05 deliverables           one field in your editor\n"
         "parex edit auth-system 05 title='Login route' parallel=true depends_on=01,03\n"
@@ -186,7 +187,7 @@ def _add_making(commands: Commands[Any], where: argparse.ArgumentParser) -> None
         "create a task of a feature, with the next number",
         'parex new task auth-system "Login route" --after 01,02 --parallel --deliverable src/login.ts',
     )
-    task.add_argument("feature", metavar="FEATURE", help="the feature's folder name")
+    task.add_argument("feature", metavar="FEATURE", help="the feature's name, or its folder")
     task.add_argument("title", metavar="TITLE", help="what is to be done, in at most 100 characters")
     task.add_argument("--after", metavar="NN,NN", action="append", default=[], help="the tasks that it depends on")
     task.add_argument("--parallel", action="store_true", help="it may run beside other tasks of its batch")
@@ -197,29 +198,18 @@ def _add_making(commands: Commands[Any], where: argparse.ArgumentParser) -> None
 
 
 def _add_mending(commands: Commands[Any], where: argparse.ArgumentParser) -> None:
-    archive = _command(
-        commands,
-        where,
-        "archive",
-        "move a feature whose tasks are all completed to completed/",
-        "parex archive auth-system",
-    )
-    archive.add_argument("feature", metavar="FEATURE", help="the feature's folder name")
-
-    unarchive = _command(
-        commands,
-        where,
-        "unarchive",
-        "move an archived feature back",
-        "parex unarchive auth-system",
-    )
-    unarchive.add_argument("feature", metavar="FEATURE", help="the feature's folder name")
+    for name, about in (
+        ("archive", "move a finished feature to completed/"),
+        ("unarchive", "move an archived feature back"),
+    ):
+        parser = _command(commands, where, name, about, f"parex {name} auth-system")
+        parser.add_argument("feature", metavar="FEATURE", help="the feature's name, or its folder")
 
     repair = _command(
         commands,
         where,
         "repair",
-        "show how broken files and wrong counts can be mended, and mend them",
+        "show how broken files can be mended, and mend them",
         "parex repair auth-system              shows every repair as a diff, and asks\n"
         "parex repair auth-system 05 --yes     of one file, without asking\n"
         "parex repair auth-system --dry-run    only shows",
@@ -233,7 +223,7 @@ def _add_mending(commands: Commands[Any], where: argparse.ArgumentParser) -> Non
         commands,
         where,
         "undo",
-        "take back the last change that a person made with parex",
+        "take back the last change made with parex",
         "parex undo\nparex undo --list    what could be taken back, newest first",
     )
     undo.add_argument("--list", action="store_true", help="only tell what could be taken back, newest first")
@@ -242,7 +232,7 @@ def _add_mending(commands: Commands[Any], where: argparse.ArgumentParser) -> Non
         commands,
         where,
         "conflicts",
-        "fields that another program wrote otherwise after parex had set them",
+        "fields that another program wrote over ours",
         "parex conflicts\nparex conflicts --insist 3    write ours again\nparex conflicts --yield 3     theirs stays",
         "parex.conflicts/1",
     )

@@ -32,9 +32,11 @@ def add(commands: Commands[Any], where: argparse.ArgumentParser) -> None:
     trust = commands.add_parser(
         "trust",
         parents=[where],
-        help="what a project's checks would execute, and whether they may",
+        help="what checks would execute, and whether they may",
         description="Lists every command that the verification checks of this project would execute, and asks whether "
-        "they may. Trust is bound to exactly these bytes in this folder; a changed byte is asked about again.",
+        "they may. Trust is bound to exactly these lines in this folder; a changed one is asked about again. It does "
+        "not cover the files that a line runs: of `bash check.sh` the line is trusted, whatever check.sh says. The "
+        "project's files that a line names are listed with it.",
         epilog="exit codes: 0 all that is listed is trusted, 4 it is not",
     )
     trust.add_argument("feature", nargs="?", help="only this feature")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from parex_tui.cli import FINE, USAGE
 from parex_tui.tasks.model import Feature, JsonValue, Project
@@ -23,6 +23,21 @@ def shown(options: Namespace) -> tuple[Project, tuple[Feature, ...]]:
     if options.feature:
         return project, (pick(project, options.feature),)
     return project, tuple(one for one in project.features if options.archived or not one.archived)
+
+
+def report(
+    options: Namespace,
+    as_text: Callable[[Sequence[Feature]], str],
+    as_json: Callable[[Project, Sequence[Feature]], Mapping[str, JsonValue]],
+) -> int:
+    """Print what a command says of its features, one way or the other; returns the exit code."""
+    project, features = shown(options)
+    if options.json:
+        tell_json(as_json(project, features))
+    else:
+        tell(as_text(features))
+        warn_of_errors(project, features)
+    return verdict(project)
 
 
 def tell(text: str) -> None:

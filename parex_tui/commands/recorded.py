@@ -27,7 +27,7 @@ from parex_tui.tasks.model import Feature, Project
 from parex_tui.tasks.reader import read_project
 from parex_tui.tasks.text import clean
 
-from .common import settings_for
+from .common import feature_named, settings_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ class Records:
             if len(live) == 1:
                 return live[0]
             raise UsageError(f"which feature? There are: {self._names()}")
-        found = record_named(self.all, name)
+        feature = feature_named(self.project, name)
+        of_it = None if feature is None else next((one for one in self.all if one.feature is feature), None)
+        found = of_it or record_named(self.all, name)
         if found is not None:
             return found
         near = difflib.get_close_matches(name, [one.name for one in self.all], n=1)

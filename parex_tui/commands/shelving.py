@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from parex_tui.report.changed_text import Changed
 from parex_tui.run.rules import check_idle
+from parex_tui.tasks.layout import ARCHIVES
 
 from .changing import Bench, Refused, carry_out
 
@@ -17,7 +18,7 @@ def archive(options: Namespace) -> int:
 
 def _archive(bench: Bench, options: Namespace) -> Changed:
     feature = bench.feature(options.feature, archived=True)
-    if feature.archived:
+    if feature.path.parent.name in ARCHIVES:
         raise Refused(f"{feature.id} is archived already, in {bench.relative(feature.path)}")
     counts = feature.counts
     if counts.completed < counts.total or not counts.total:
@@ -35,7 +36,7 @@ def unarchive(options: Namespace) -> int:
 
 def _unarchive(bench: Bench, options: Namespace) -> Changed:
     found = [one for one in bench.project.features if one.archived and options.feature in (one.id, one.key)]
-    feature = found[0] if found else bench.feature(options.feature)
+    feature = found[0] if len(found) == 1 else bench.feature(options.feature, archived=True)
     if not feature.archived:
         raise Refused(f"{feature.id} is not archived; it is in {bench.relative(feature.path)}")
     moved = bench.desk.unarchive(feature)

@@ -14,11 +14,10 @@ from parex_tui.report.wording import counted
 from parex_tui.run.statedir import StateError
 from parex_tui.run.trust import Given, Standing, Trust, UnsafeError, digest_of
 from parex_tui.tasks.model import Feature, Task
+from parex_tui.tasks.naming import task_named
 from parex_tui.tasks.reader import read_project
-from parex_tui.tasks.text import clean
 
-from .common import ask, find, pick, say, warn
-from .verify import named
+from .common import ask, find, not_found, pick, say, warn
 
 
 def trust(options: Namespace) -> int:
@@ -28,9 +27,10 @@ def trust(options: Namespace) -> int:
     location = find(options)
     project = read_project(location)
     features = project.features if options.feature is None else (pick(project, options.feature),)
-    task = None if options.task is None else named(features[0], options.task)
+    task = None if options.task is None else task_named(features[0], options.task)
     if options.task is not None and task is None:
-        say(f"Task {clean(options.task, 40)} not found in {features[0].id}")
+        reason = not_found(features[0], options.task)
+        say(json.dumps(trust_json(location.root, (), (), reason), indent=2) if options.json else reason)
         return FAILED
     try:
         return _Decision(options, location.root, features, task).made()
@@ -89,7 +89,7 @@ class _Decision:
             warn("not trusted: nothing was changed" if _can_ask() else f"not trusted: {_NOBODY}")
             return NOT_TRUSTED
         self._trust.trust(executables, time.time)
-        self._say(f"Trusted: {counted(len(executables), 'task')}. A changed byte is asked about again.")
+        self._say(f"Trusted: {counted(len(executables), 'task')}. A changed byte of these lines is asked about again.")
         return FINE
 
     def _asked(self, standings: tuple[Standing, ...]) -> bool:

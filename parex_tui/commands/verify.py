@@ -26,10 +26,10 @@ from parex_tui.run.checks import verify as run_checks
 from parex_tui.run.statedir import StateError
 from parex_tui.run.trust import Trust, UnsafeError
 from parex_tui.tasks.model import Feature, Task
+from parex_tui.tasks.naming import task_named
 from parex_tui.tasks.reader import read_project
-from parex_tui.tasks.text import clean
 
-from .common import find, pick, say, warn
+from .common import find, not_found, pick, say, warn
 
 
 def verify(options: Namespace) -> int:
@@ -38,9 +38,10 @@ def verify(options: Namespace) -> int:
     feature = pick(read_project(location), options.feature)
     if (options.task is None) != options.all:
         raise UsageError("which task? Give its number, or --all for every task that has checks, not both")
-    tasks = feature.tasks if options.all else tuple(filter(None, [named(feature, options.task)]))
-    if not tasks:
-        say(f"Task {clean(str(options.task), 40)} not found in {feature.id}")
+    tasks = feature.tasks if options.all else tuple(filter(None, [task_named(feature, options.task)]))
+    if not tasks and not options.all:
+        reason = not_found(feature, options.task)
+        say(json.dumps(verify_json(location.root, feature, (), reason), indent=2) if options.json else reason)
         return FAILED
     trust = Trust(location.root)
     found: list[tuple[Task, Found]] = []
@@ -69,11 +70,6 @@ def verify(options: Namespace) -> int:
     elif not found:
         say(f"No task of {feature.id} has a verification block.")
     return _exit_code([came for _, came in found])
-
-
-def named(feature: Feature, text: str) -> Task | None:
-    """The task with that number; `1` is `01`."""
-    return feature.task(text) or feature.task(text.zfill(2))
 
 
 def _tell(result: CheckResult) -> None:

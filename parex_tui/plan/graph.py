@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,6 +67,40 @@ def sort_out(tasks: Iterable[Task]) -> Graph:
     return Graph(fit, _levels(fit, waits), tuple(barred))
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with the dependencies of one task. `harmless`: it is done, or what closes the cycle is."""
+
+    task: Task
+    bar: Bar
+    reason: str
+    harmless: bool
+
+
+def dependency_faults(tasks: Iterable[Task]) -> Iterator[Fault]:
+    """Every cycle and every dependency that names no task, of every task: whatever its status, readable or not.
+
+    Of several tasks with one seq the dependencies of all of them count.
+    """
+    ordered = sorted(tasks, key=lambda task: (seq_order(task.seq), task.path.name, str(task.path)))
+    waits: dict[str, tuple[str, ...]] = {}
+    for task in ordered:
+        waits[task.seq] = tuple(dict.fromkeys((*waits.get(task.seq, ()), *task.depends_on)))
+    done = {task.seq for task in ordered if _is_done(task)} - {task.seq for task in ordered if not _is_done(task)}
+    open_rings, rings = _rings(waits, done), _rings(waits, ())
+    for task in ordered:
+        if task.depends_on and (ring := open_rings.get(task.seq) or rings.get(task.seq)):
+            yield Fault(task, Bar.CYCLE, ring, task.seq not in open_rings)
+        if missing := _missing(task, waits):
+            yield Fault(task, Bar.MISSING, missing, _is_done(task))
+
+
+def _missing(task: Task, known: Collection[str]) -> str:
+    missing = [seq for seq in _waits_for(task) if seq not in known]
+    verb = "does not exist" if len(missing) == 1 else "do not exist"
+    return f"depends on {_some(missing)}, which {verb}" if missing else ""
+
+
 def _is_done(task: Task) -> bool:
     return task.readable and task.status is Status.COMPLETED
 
@@ -94,10 +128,8 @@ def _own_reasons(task: Task, counted: Mapping[str, int], rings: Mapping[str, str
         return found
     if task.seq in rings:
         found.append((Bar.CYCLE, rings[task.seq]))
-    missing = [seq for seq in _waits_for(task) if seq not in counted]
-    if missing:
-        verb = "does not exist" if len(missing) == 1 else "do not exist"
-        found.append((Bar.MISSING, f"depends on {_some(missing)}, which {verb}"))
+    if missing := _missing(task, counted):
+        found.append((Bar.MISSING, missing))
     return found
 
 

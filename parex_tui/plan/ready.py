@@ -12,7 +12,7 @@ from parex_tui.tasks.model import Feature, Status, Task
 from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
-from .graph import sort_out
+from .graph import dependency_faults, sort_out
 from .model import Bar
 
 _CODES: Final = {Bar.CYCLE: "dep.cycle", Bar.MISSING: "dep.missing"}
@@ -63,7 +63,7 @@ def standing(feature: Feature) -> Standing:
 
 
 def graph_problems(feature: Feature) -> tuple[Problem, ...]:
-    """Cycles and dependencies on tasks that do not exist, as errors of the files that state them.
+    """Cycles and dependencies on tasks that do not exist: errors of the files that state them, warnings where done.
 
     Reads those files again to name the place; without it where they have changed meanwhile.
     """
@@ -71,13 +71,11 @@ def graph_problems(feature: Feature) -> tuple[Problem, ...]:
 
 
 def _graph_problems(feature: Feature) -> Iterator[Problem]:
-    tasks = {(task.seq, clean(task.path.name)): task for task in feature.tasks}
-    for barred in sort_out(feature.tasks).barred:
-        task = tasks.get((barred.seq, barred.path))
-        if task is not None and barred.bar in _CODES:
-            line, column = _place(task)
-            remedy = "correct its depends_on"
-            yield Problem(Severity.ERROR, _CODES[barred.bar], task.path, barred.reason, remedy, line, column)
+    for fault in dependency_faults(feature.tasks):
+        severity = Severity.WARNING if fault.harmless else Severity.ERROR
+        line, column = _place(fault.task)
+        remedy = "correct its depends_on"
+        yield Problem(severity, _CODES[fault.bar], fault.task.path, fault.reason, remedy, line, column)
 
 
 def _place(task: Task) -> tuple[int, int] | tuple[None, None]:

@@ -22,6 +22,7 @@ from parex_tui.tasks.text import clean
 from .plan_text import planned_tasks, standings
 from .state_words import state_reason, state_word
 from .status_text import progress
+from .wording import relative
 
 PLAN_SCHEMA: Final = "parex.plan/1"
 STATUS_SCHEMA: Final = "parex.status/1"
@@ -51,7 +52,7 @@ def plan_json(
             "name": feature.name,
             "status": feature.status_text,
             "objective": feature.objective,
-            "path": path_json(feature.path, root),
+            "path": relative(feature.path, root),
         },
         "counts": counts_json(feature.counts),
         "forecast": {
@@ -147,7 +148,7 @@ def _feature(feature: Feature, view: FeatureView | None, root: Path) -> Json:
         "name": feature.name,
         "status": feature.status_text,
         "objective": feature.objective,
-        "path": path_json(feature.path, root),
+        "path": relative(feature.path, root),
         "archived": feature.archived,
         "has_task_json": feature.task_json is not None,
         "progress": progress(feature.counts),
@@ -194,14 +195,18 @@ def _status_task(task: Task, view: TaskView | None, root: Path) -> Json:
 
 
 def _common(task: Task, root: Path) -> Json:
+    return {**common_json(task, root), "depends_on": list(task.depends_on)}
+
+
+def common_json(task: Task, root: Path) -> Json:
+    """What every document tells of a task."""
     return {
         "seq": task.seq,
         "title": task.title,
-        "file": path_json(task.path, root),
+        "file": relative(task.path, root),
         "status": task.status.value if task.status is not None and task.readable else None,
         "status_text": task.status_text,
         "parallel": task.parallel,
-        "depends_on": list(task.depends_on),
         "suggested_agent": task.suggested_agent,
     }
 
@@ -224,7 +229,7 @@ def problems_json(problems: Iterable[Problem], root: Path) -> list[JsonValue]:
         {
             "severity": problem.severity.value,
             "code": problem.code,
-            "file": path_json(problem.path, root),
+            "file": relative(problem.path, root),
             "line": problem.line,
             "column": problem.column,
             "message": problem.message,
@@ -232,8 +237,3 @@ def problems_json(problems: Iterable[Problem], root: Path) -> list[JsonValue]:
         }
         for problem in problems
     ]
-
-
-def path_json(path: Path, root: Path) -> str:
-    """A path as every document gives it."""
-    return clean((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())

@@ -14,7 +14,7 @@ from parex_tui.run.states import Exited
 from parex_tui.tasks.model import JsonValue
 from parex_tui.tasks.text import clean
 
-from .as_json import path_json
+from .wording import relative
 
 ATTEMPTS_SCHEMA: Final = "parex.attempts/1"
 ATTEMPT_SCHEMA: Final = "parex.attempt/1"
@@ -60,7 +60,7 @@ def attempt_whole_json(
             "sha256": clean(launch.prompt_digest) or None,
             "intact": detail.prompt_intact,
         },
-        "task_file": {"path": path_json(launch.task_file, root), "sha256": clean(launch.task_digest) or None},
+        "task_file": {"path": relative(launch.task_file, root), "sha256": clean(launch.task_digest) or None},
         "deliverables": [clean(one) for one in launch.deliverables],
         "baseline": [
             {"path": clean(one.path), "exists": one.exists, "bytes": one.size, "sha256": clean(one.digest) or None}
@@ -92,7 +92,7 @@ def record_json(record: FeatureRecord, root: Path) -> Json:
     return {
         "name": clean(record.name),
         "key": clean(record.key),
-        "path": None if record.feature is None else path_json(record.feature.path, root),
+        "path": None if record.feature is None else relative(record.feature.path, root),
         "archived": record.feature is not None and record.feature.archived,
         "renamed": clean(record.renamed) or None,
         "made": clean(record.made) or None,

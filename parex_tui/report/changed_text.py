@@ -14,6 +14,8 @@ from parex_tui.tasks.model import Feature, JsonValue
 from parex_tui.tasks.repair import Repair
 from parex_tui.tasks.text import clean
 
+from .wording import relative
+
 SCHEMA: Final = "parex.changed/1"
 REPAIR_SCHEMA: Final = "parex.repair/1"
 CONFLICTS_SCHEMA: Final = "parex.conflicts/1"
@@ -105,11 +107,6 @@ def _changes(edit: Edit, root: Path) -> list[JsonValue]:
             change["after"] = edit.new[key]
         changes.append(change)
     return changes
-
-
-def relative(path: Path, root: Path) -> str:
-    """A path below the root as scripts and people read it, cleaned; another one whole."""
-    return clean((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
 
 
 # --- repairs and conflicts ---------------------------------------------------------------------------------------

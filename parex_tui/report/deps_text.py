@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from parex_tui.tasks.model import Feature, Status, Task
+from parex_tui.tasks.text import in_list
 
 TREE_LIMIT: Final = 500
 """Lines of a tree that repeats what is shared; in a longer one each task's own dependencies are printed once."""
@@ -72,4 +73,4 @@ def _with_last(needs: tuple[str, ...]) -> list[tuple[str, bool]]:
 
 def _named(task: Task) -> str:
     status = task.status_text or "no status" if task.readable else "unreadable"
-    return f"{task.seq} - {task.title} [{status}]"
+    return f"{task.seq} - {in_list(task.title)} [{status}]"

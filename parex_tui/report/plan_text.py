@@ -10,7 +10,7 @@ from parex_tui.plan.forecast import forecast
 from parex_tui.plan.model import Barred, Batch, Plan, Separation, Why
 from parex_tui.tasks.model import Feature, Status, Task
 from parex_tui.tasks.problems import Severity
-from parex_tui.tasks.text import clean
+from parex_tui.tasks.text import clean, in_list
 
 from .wording import counted, duration, wrapped
 
@@ -94,7 +94,7 @@ def standings(plan: Plan, planned: Mapping[str, Task]) -> list[int | None]:
 def _header(
     plan: Plan, feature: Feature, planned: Mapping[str, Task], expected: Mapping[str, float], slots: int
 ) -> list[str]:
-    title = f"{feature.id}: {feature.name}" if feature.name and feature.name != feature.id else feature.id
+    title = f"{feature.id}: {in_list(feature.name)}" if feature.name and feature.name != feature.id else feature.id
     count = f"{counted(len(feature.tasks), 'task')} in {counted(len(plan.batches), 'batch', 'batches')}"
     done = sum(task.status is Status.COMPLETED for task in planned.values())
     if done:

@@ -12,9 +12,10 @@ from parex_tui.tasks.model import Feature, JsonValue, Project, Task
 from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
-from .as_json import Json, barred_json, batches_json, path_json, problems_json
+from .as_json import Json, barred_json, batches_json, common_json, problems_json
 from .ready_text import held_reason, parallel_tasks
 from .validate_text import Findings
+from .wording import relative
 
 NEXT_SCHEMA: Final = "parex.next/1"
 PARALLEL_SCHEMA: Final = "parex.parallel/1"
@@ -29,7 +30,7 @@ def next_json(project: Project, features: Iterable[Feature]) -> Json:
     told: list[JsonValue] = [
         {
             **_feature(one, root),
-            "tasks": [_task(task, root) for task in standing(one).ready],
+            "tasks": [common_json(task, root) for task in standing(one).ready],
             "problems": _serious(one, root),
         }
         for one in features
@@ -46,7 +47,7 @@ def parallel_json(project: Project, features: Iterable[Feature], plans: Sequence
         told.append(
             {
                 **_feature(one, root),
-                "tasks": [_task(task, root) for task in parallel_tasks(one)],
+                "tasks": [common_json(task, root) for task in parallel_tasks(one)],
                 "batches": None if plan is None else [*batches_json(plan, one)],
                 "barred": None if plan is None else [*barred_json(plan)],
                 "problems": _serious(one, root),
@@ -69,19 +70,23 @@ def blocked_json(project: Project, features: Iterable[Feature]) -> Json:
     return _document(BLOCKED_SCHEMA, project, told)
 
 
-def deps_json(project: Project, feature: Feature, task: Task) -> Json:
-    """Everything that a task depends on, directly or not, as `parex.deps/1`: a graph, so nothing is told twice."""
-    reached, missing, closing = _reached(feature, task)
+def deps_json(project: Project, feature: Feature, task: Task | None, reason: str = "") -> Json:
+    """Everything that a task depends on, directly or not, as `parex.deps/1`: a graph, so nothing is told twice.
+
+    Without a task `reason` says why there is none.
+    """
+    reached, missing, closing = _reached(feature, task) if task is not None else ([], [], [])
     root = project.root
     return {
         "schema": DEPS_SCHEMA,
         "root": clean(str(root)),
         "feature": _feature(feature, root),
-        "task": task.seq,
+        "task": None if task is None else task.seq,
+        "reason": reason or None,
         "tasks": [
-            {**_task(one, root), "readable": one.readable, "depends_on": list(one.depends_on)} for one in reached
+            {**common_json(one, root), "readable": one.readable, "depends_on": list(one.depends_on)} for one in reached
         ],
-        "needed_by": [one.seq for one in feature.tasks if task.seq in one.depends_on],
+        "needed_by": [one.seq for one in feature.tasks if task is not None and task.seq in one.depends_on],
         "missing": [*missing],
         "cycles": [{"task": seq, "depends_on": need} for seq, need in closing],
         "problems": _serious(feature, root),
@@ -98,7 +103,7 @@ def validate_json(project: Project, findings: Iterable[Findings]) -> Json:
             "warnings": one.count(Severity.WARNING),
             "problems": problems_json(one.problems, root),
             "complaints": [
-                {"file": path_json(complaint.path or one.feature.path, root), "text": complaint.text}
+                {"file": relative(complaint.path or one.feature.path, root), "text": complaint.text}
                 for complaint in one.complaints
             ],
         }
@@ -150,26 +155,14 @@ def _feature(feature: Feature, root: Path) -> Json:
         "id": feature.id,
         "key": feature.key,
         "name": feature.name,
-        "path": path_json(feature.path, root),
+        "path": relative(feature.path, root),
         "archived": feature.archived,
-    }
-
-
-def _task(task: Task, root: Path) -> Json:
-    return {
-        "seq": task.seq,
-        "title": task.title,
-        "file": path_json(task.path, root),
-        "status": task.status.value if task.status is not None and task.readable else None,
-        "status_text": task.status_text,
-        "parallel": task.parallel,
-        "suggested_agent": task.suggested_agent,
     }
 
 
 def _held(held: Held, root: Path) -> Json:
     return {
-        **_task(held.task, root),
+        **common_json(held.task, root),
         "why": "blocked" if held.is_blocked else "cannot run" if held.bar else "waiting",
         "waits_for": list(held.waits_for),
         "reason": held_reason(held),

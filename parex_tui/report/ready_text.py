@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from parex_tui.plan.model import Plan
 from parex_tui.plan.ready import Held, standing
 from parex_tui.tasks.model import Feature, Task
-from parex_tui.tasks.text import clean
+from parex_tui.tasks.text import clean, in_list
 
 from .plan_text import bar_text, batch_view
 
@@ -65,7 +65,7 @@ def _section_lines(title: str, blocks: Iterable[tuple[str, Sequence[str]]]) -> I
 
 
 def _line(task: Task) -> str:
-    return f"  {task.seq} - {task.title}"
+    return f"  {task.seq} - {in_list(task.title)}"
 
 
 def _next_line(task: Task) -> str:

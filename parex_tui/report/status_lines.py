@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+NAME_LIMIT = 200
+"""Characters of a name in a list, as for titles everywhere; the format has at most 100."""
+
 
 def percent(completed: int, total: int) -> int:
     """Completed of `total` in percent, halves rounded up."""
@@ -9,8 +12,8 @@ def percent(completed: int, total: int) -> int:
 
 
 def heading_line(feature: str, name: str) -> str:
-    """`[auth-system] Auth system`."""
-    return f"[{feature}] {name}".rstrip()
+    """`[auth-system] Auth system`; a name that no list can take is cut."""
+    return f"[{feature}] {name if len(name) <= NAME_LIMIT else name[: NAME_LIMIT - 1] + '…'}".rstrip()
 
 
 def progress_line(status: str, completed: int, total: int) -> str:

@@ -8,7 +8,7 @@ from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.text import clean
 
 from .status_lines import counts_line, heading_line, percent, progress_line
-from .wording import counted, wrapped
+from .wording import counted, relative, wrapped
 
 PROBLEM_LIMIT = 3
 """Problems of a feature that are named; the rest are counted."""
@@ -44,6 +44,8 @@ def _feature_lines(feature: Feature, project: Project) -> list[str]:
             return [*lines, *_problem_lines(_all_problems(feature), project)]
     else:
         lines.append(heading_line(feature.id, feature.name))
+    if len(project.namesakes(feature)) > 1:
+        lines += wrapped(f"Folder: {relative(feature.path, project.root)}", "  ", "    ")
     counts = feature.counts
     lines.append(progress_line(feature.status_text, counts.completed, counts.total))
     last = counts_line(counts.pending, counts.in_progress, counts.completed, counts.blocked)

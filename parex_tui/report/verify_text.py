@@ -13,7 +13,7 @@ from parex_tui.run.checks import BadChecks, CheckResult, NoChecks, Report, Untru
 from parex_tui.run.trust import Executable, Given, Standing, digest_of
 from parex_tui.tasks.edit import timestamp
 from parex_tui.tasks.model import Feature, JsonValue, Task
-from parex_tui.tasks.text import clean
+from parex_tui.tasks.text import clean, in_list
 from parex_tui.tasks.verification import CommandCheck, check_record
 
 from .wording import counted
@@ -68,27 +68,38 @@ def untrusted_text(feature: Feature, found: Untrusted) -> str:
     return "\n".join([*lines, f"not trusted: nothing of {name} was run; look at the commands, then: {remedy}"])
 
 
+COVERS: Final = "Trust covers exactly these lines, and not what the programs and files that they name contain."
+
+
 def command_lines(executable: Executable) -> list[str]:
-    """Every command in full, with its limit; it is said where one has more in it than can be shown."""
+    """Every command in full, with its limit and the files that it names; also where it has more than can be shown."""
     lines: list[str] = []
-    for at, check in executable.commands:
+    for (at, check), named in zip(executable.commands, executable.named, strict=True):
         lines.append(f"  [{at}] {check.shown}   (at most {_seconds(check)} s)")
         if not check.is_plain:
             lines.append("      contains characters that are not shown as they are, such as line breaks or controls")
+        if named:
+            files = clean(", ".join(named))
+            lines.append(f"      names {files}: look there too, trust does not cover what is in {_them(named)}")
     return lines
+
+
+def _them(named: Sequence[str]) -> str:
+    return "it" if len(named) == 1 else "them"
 
 
 def _seconds(check: CommandCheck) -> str:
     return f"{check.limit_ms / 1000:g}"
 
 
-def verify_json(root: Path, feature: Feature, found: Sequence[tuple[Task, Found]]) -> Json:
-    """`parex.verify/1`."""
+def verify_json(root: Path, feature: Feature, found: Sequence[tuple[Task, Found]], reason: str = "") -> Json:
+    """`parex.verify/1`. `reason`: why there is no such task."""
     return {
         "schema": VERIFY_SCHEMA,
         "root": clean(str(root)),
         "feature": feature.id,
         "passed": bool(found) and all(isinstance(one, Report) and one.passed for _, one in found),
+        "reason": reason or None,
         "tasks": [_task_json(feature, task, one) for task, one in found],
     }
 
@@ -140,8 +151,9 @@ def standings_text(standings: Sequence[Standing]) -> str:
     for one in standings:
         made = one.executable
         mark, word = ("✓", "trusted") if one.trusted else ("○", "not trusted")
-        lines += ["", f"{mark} {made.feature}/{made.seq} - {made.title} [{word}]", *command_lines(made)]
-    return "\n".join([*lines, "", f"digest of what is listed: {digest_of([one.executable for one in standings])}"])
+        lines += ["", f"{mark} {made.feature}/{made.seq} - {in_list(made.title)} [{word}]", *command_lines(made)]
+    digest = digest_of([one.executable for one in standings])
+    return "\n".join([*lines, "", COVERS, f"digest of what is listed: {digest}"])
 
 
 def given_text(given: Iterable[Given]) -> str:
@@ -151,14 +163,15 @@ def given_text(given: Iterable[Given]) -> str:
         name = f"{one.feature}/{one.seq}"
         lines.append(f"{timestamp(one.at)}  {one.digest[:12]}  {name}  {counted(len(one.commands), 'command')}")
         lines += [f"    {command}" for command in one.commands]
-    return "\n".join(lines) or "Nothing is trusted in this project."
+    return "\n".join([*lines, "", COVERS]) if lines else "Nothing is trusted in this project."
 
 
-def trust_json(root: Path, standings: Sequence[Standing], given: Iterable[Given]) -> Json:
-    """`parex.trust/1`."""
+def trust_json(root: Path, standings: Sequence[Standing], given: Iterable[Given], reason: str = "") -> Json:
+    """`parex.trust/1`. `reason`: why there is no such task."""
     return {
         "schema": TRUST_SCHEMA,
         "root": clean(str(root)),
+        "reason": reason or None,
         "digest": digest_of([one.executable for one in standings]) if standings else None,
         "executables": [{**_executable_json(one.executable), "trusted": one.trusted} for one in standings],
         "given": [
@@ -183,7 +196,7 @@ def _executable_json(executable: Executable) -> Json:
         "file": clean(executable.file),
         "digest": executable.digest,
         "commands": [
-            {"position": at, "command": check.command, "timeout_ms": check.limit_ms}
-            for at, check in executable.commands
+            {"position": at, "command": check.command, "timeout_ms": check.limit_ms, "names": list(named)}
+            for (at, check), named in zip(executable.commands, executable.named, strict=True)
         ],
     }

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import textwrap
 from datetime import datetime
+from pathlib import Path
 from typing import Final
+
+from parex_tui.tasks.text import clean
 
 WIDTH: Final = 80
 """Columns that a plain report keeps to, as far as its words allow."""
@@ -45,6 +48,11 @@ def money(dollars: float) -> str:
 def day_and_time(at: float) -> str:
     """A local date and time, `2026-01-31 14:03`."""
     return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
+
+
+def relative(path: Path, root: Path) -> str:
+    """A path below the root as scripts and people read it, cleaned; another one whole."""
+    return clean((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
 
 
 def counted(number: int, word: str, plural: str = "") -> str:

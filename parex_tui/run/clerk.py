@@ -13,7 +13,16 @@ from parex_tui.tasks.text import clean
 
 from .attempts import Journal
 from .desk import PERSON, Desk
-from .rules import check_feature_status, check_idle, check_insist, check_open, check_start, check_status, with_times
+from .rules import (
+    check_feature_status,
+    check_idle,
+    check_insist,
+    check_open,
+    check_own,
+    check_start,
+    check_status,
+    with_times,
+)
 from .snapshot import Answer, Command, Do
 from .statedir import StateError
 
@@ -96,6 +105,7 @@ class Clerk:
 
     def _idle_task(self, command: Command) -> tuple[Feature, Task]:
         feature, task = self._open_task(command)
+        check_own(task)
         check_idle(self._journal, feature, task.seq)
         return feature, task
 

@@ -203,7 +203,8 @@ class Desk:
         edits: list[Edit] = []
         place = move(edits.append)
         edits = [replace(one, path=place / one.path.name) for one in edits]
-        self._record(f"{feature.id} {what}", edits, moved=(feature.path, place))
+        moved = None if place == feature.path else (feature.path, place)
+        self._record(f"{feature.id} {what}", edits, moved=moved)
         return place
 
     def _record(self, text: str, edits: Sequence[Edit], *, moved: tuple[Path, Path] | None = None) -> None:

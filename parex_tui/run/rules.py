@@ -10,6 +10,7 @@ import os
 import shlex
 from collections.abc import Mapping
 
+from parex_tui.tasks.drafts import FOREIGN_TASK
 from parex_tui.tasks.edit import EditError
 from parex_tui.tasks.model import Feature, JsonValue, Project, Status, Task
 from parex_tui.tasks.text import clean
@@ -38,14 +39,21 @@ def check_open(feature: Feature) -> None:
         raise RuleError(f"{feature.id} is archived; {command('unarchive', feature.id)} first")
 
 
+def check_own(task: Task) -> None:
+    """Raises RuleError where the file is another program's: it has none of the fields that make a task."""
+    found = next((problem for problem in task.problems if problem.code == FOREIGN_TASK), None)
+    if found is not None:
+        raise RuleError(f"{clean(task.path.name)}: {found.message}; {found.remedy}", task.seq)
+
+
 def check_idle(journal: Journal, feature: Feature, seq: str = "") -> None:
     """Raises RuleError where an attempt of the task, or without `seq` of any task of the feature, is alive."""
     for number, attempts in journal.feature_attempts(feature.key).items():
         for attempt in attempts:
             if seq in ("", number) and isinstance(attempt.state(), Running | Starting):
                 raise RuleError(
-                    f"{feature.id}/{number} runs under parex (attempt {attempt.number}); stop it first: "
-                    "press x on it in the dashboard",
+                    f"{feature.id}/{number} runs under parex (attempt {attempt.number}); "
+                    f"stop it first: {command('stop', feature.id, number)}, or x on it in the dashboard",
                     number,
                 )
 

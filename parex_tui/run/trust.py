@@ -4,7 +4,8 @@ Nothing that a repository brings along is executed before that. Trust is given t
 and bound to a digest over where the project lies (its real path, and which folder that is), the task file's path in
 it, and every byte that is executed with the limits it has. One changed byte, a project that was moved or a copy of it
 has another digest, and is asked about again. What is checked afterwards (an expected exit code, a text in the output)
-executes nothing and is not part of it.
+executes nothing and is not part of it. Neither is what a command goes on to run: `bash check.sh` is trusted as this
+line, whatever `check.sh` says later. So the files of the project that a line names are told, to be looked at.
 
 The store is a folder in the user's own state, one file per digest; nothing inside a project can add to it.
 """
@@ -29,6 +30,13 @@ from . import statedir
 
 _VERSION: Final = 1
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_WORD_ENDS: Final = re.compile(r"[\s;&|<>(){}`$'\"=,]+")
+_OWN_FILES: Final = (
+    (frozenset({"npm", "npx", "pnpm", "yarn", "bun"}), ("package.json",)),
+    (frozenset({"make", "gmake"}), ("GNUmakefile", "makefile", "Makefile")),
+    (frozenset({"just"}), ("justfile", "Justfile")),
+)  # what a program runs out of a file that its line does not name
+_NAMED_LIMIT: Final = 20
 
 
 class UnsafeError(ParexError):
@@ -40,7 +48,8 @@ class Executable:
     """What the checks of one task would execute. `file` is relative to the root.
 
     `commands` are exact; each has its position in the block. `digest` (64 hexadecimal digits) names these bytes at
-    this place and no others.
+    this place and no others. `named` are the project's files that each command names, in the order of `commands`: what
+    they contain is not part of the digest.
     """
 
     feature: str
@@ -49,6 +58,7 @@ class Executable:
     file: str
     commands: tuple[tuple[int, CommandCheck], ...]
     digest: str
+    named: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,8 @@ class Trust:
         fields.append(os.fsencode(file))
         for at, check in block.commands:
             fields += [b"%d" % at, check.command.encode(), repr(check.limit_ms).encode()]
-        return Executable(task.feature, task.seq, task.title, str(file), block.commands, _digest(fields))
+        named = tuple(files_named(self._root, check.command) for _, check in block.commands)
+        return Executable(task.feature, task.seq, task.title, str(file), block.commands, _digest(fields), named)
 
     def what(self, feature: Feature, seq: str | None = None) -> tuple[Standing, ...]:
         """What the sound blocks of a feature (or of one of its tasks) would execute, in the order of the tasks."""
@@ -179,6 +190,23 @@ class Trust:
         except statedir.StateError as error:
             raise UnsafeError(str(error)) from error
         return True
+
+
+def files_named(root: Path, command: str) -> tuple[str, ...]:
+    """The files and folders below `root` that a shell line names and that exist, relative to it, as they are written.
+
+    A help for whoever looks, and no more: what a line names in another way, or runs without naming it, is not found.
+    """
+    base = os.path.realpath(root)
+    found: dict[str, None] = {}
+    for word in _WORD_ENDS.split(command):
+        own = next((files for programs, files in _OWN_FILES if word in programs), ())
+        for name in (word, *own):
+            place = os.path.normpath(root / name) if name.strip("./") and "\0" not in name else ""
+            inside = place.startswith(f"{root}{os.sep}") and os.path.realpath(place).startswith(f"{base}{os.sep}")
+            if inside and os.path.exists(place):  # noqa: PTH110 - false for a name that no file can have
+                found[os.path.relpath(place, root) + ("/" if os.path.isdir(place) else "")] = None  # noqa: PTH112
+    return tuple(found)[:_NAMED_LIMIT]
 
 
 def digest_of(executables: Sequence[Executable]) -> str:

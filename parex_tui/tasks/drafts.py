@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from .fields import Fields, Source, as_text, kind_of
 from .layout import TASK_JSON, FeatureFolder, task_number
-from .model import Feature, Status, Task
+from .model import Feature, JsonValue, Status, Task
 from .problems import Problem, Severity
 from .text import clean
 
 FEATURE_STATUSES: Final = ("active", "completed", "blocked", "archived")
 """The statuses that the format knows for a feature."""
+
+FOREIGN_TASK: Final = "task.foreign"
+"""The code of the problem that says: this file is another program's."""
 
 _STATUSES: Final = {status.value: status for status in Status}
 _STATUS_WORDS: Final = "pending, in_progress, completed or blocked"
@@ -96,7 +100,7 @@ def _status(fields: Fields, readable: bool) -> tuple[Status | None, str]:
         return None, "" if value is None else as_text(value)  # what is wrong with the file says it all
     if fields.raw.keys().isdisjoint(_TASK_MARKS):
         message = "not a task of this format: it has no seq, title, status or depends_on"
-        fields.problem(Severity.ERROR, "task.foreign", message, "rename it if it belongs to another program")
+        fields.problem(Severity.ERROR, FOREIGN_TASK, message, "rename it if it belongs to another program")
     elif value is None:
         message = "the status is null" if "status" in fields.raw else "the task has no status"
         fields.problem(Severity.ERROR, "status.missing", message, f"set it to {_STATUS_WORDS}", "status")
@@ -124,7 +128,8 @@ def _seq(fields: Fields, number: str) -> str:
     seq = _padded(text) if text.isdigit() else text
     if seq.isdigit() and seq != named:
         message = f"“seq” says {seq}, the file name says {named}; {seq} counts"
-        fields.problem(Severity.WARNING, "seq.mismatch", message, "make them agree", "seq")
+        remedy = f'write "{named}" where no other file has it, else call the file subtask_{seq}.json'
+        fields.problem(Severity.WARNING, "seq.mismatch", message, remedy, "seq")
     return seq
 
 
@@ -234,9 +239,14 @@ def draft_feature(
     return FeatureDraft(feature, identity, source)
 
 
+def is_foreign_feature(values: Mapping[str, JsonValue]) -> bool:
+    """Whether a task.json is another program's: it has none of the fields that make a feature."""
+    return values.keys().isdisjoint(_FEATURE_MARKS)
+
+
 def _feature_status(fields: Fields, readable: bool) -> str:
     value = fields.raw.get("status")
-    if readable and fields.raw.keys().isdisjoint(_FEATURE_MARKS):
+    if readable and is_foreign_feature(fields.raw):
         strange = next((key for key in _FOREIGN_MARKS if key in fields.raw), None)
         also = f", but “{strange}”" if strange else ""
         message = f"not a task.json of this format: it has no name, objective or counts{also}"
@@ -253,7 +263,8 @@ def complete_feature(draft: FeatureDraft, tasks: tuple[Task, ...]) -> Feature:
     problems = list(feature.problems)
     if feature.task_json is None:
         message = f"no {TASK_JSON}: the feature's name, objective and status are unknown"
-        problems.append(Problem(Severity.WARNING, "feature.no_task_json", feature.path, message))
+        remedy = "write one with “id”, “name” and “status”"
+        problems.append(Problem(Severity.WARNING, "feature.no_task_json", feature.path, message, remedy))
     if not tasks:
         remedy = "subtask files are called subtask_01.json, subtask_02.json, …"
         problems.append(Problem(Severity.NOTE, "feature.empty", feature.path, "the feature has no tasks", remedy))
@@ -286,5 +297,17 @@ def _shared_seqs(tasks: tuple[Task, ...]) -> list[Problem]:
         if len(same) > 1:
             names = " and ".join(clean(task.path.name) for task in same)
             message = f"seq {seq} is claimed by {names}"
-            problems.append(Problem(Severity.ERROR, "seq.duplicate", same[-1].path, message, "give each its own seq"))
+            sound = [task for task in same if task.readable]
+            remedy = "mend them first"
+            if sound:
+                words = (sound[-1].feature, sound[-1].path.name, f"seq={next_seq(tasks)}")
+                remedy = f"parex edit {' '.join(clean(shlex.quote(word)) for word in words)}"
+            problems.append(Problem(Severity.ERROR, "seq.duplicate", same[-1].path, message, remedy))
     return problems
+
+
+def next_seq(tasks: Sequence[Task]) -> str:
+    """The first number above all that tasks and their files' names claim."""
+    claimed = [task.seq for task in tasks if task.seq.isdigit()]
+    claimed += [task_number(task.path.name) or "0" for task in tasks]
+    return str(max(map(int, claimed), default=0) + 1).zfill(2)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from .document import InvalidError, parse
+from .drafts import is_foreign_feature
 from .editor import (
     PATIENCE,
     ChangedError,
@@ -244,7 +245,7 @@ def sync_feature(feature_path: Path, root: Path, now: float, *, made: Made = not
     """Bring task.json in line with the task files, read fresh from disk: `completed_count`, and the status.
 
     Every task completed: `completed` with `completed_at` (`now`, seconds since the epoch). Not any more: back to
-    `active`. `archived` stays. None where there is no task.json.
+    `active`. `archived` stays, and so does all of another program's task.json. None where there is no task.json.
 
     Raises:
         EditError: as `set_fields`.
@@ -254,6 +255,8 @@ def sync_feature(feature_path: Path, root: Path, now: float, *, made: Made = not
         return None
 
     def decide(values: Mapping[str, JsonValue], data: bytes) -> Mapping[str, Value]:
+        if is_foreign_feature(values):
+            return {}
         completed, total = count_completed(feature_path)
         wanted: dict[str, Value] = {"completed_count": completed}
         status = values.get("status")

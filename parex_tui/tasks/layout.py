@@ -23,6 +23,7 @@ SHELVES: Final = ARCHIVES | {"active"}
 """Folders inside a tasks folder that hold features and are none themselves."""
 
 _TASK_FILE: Final = re.compile(r"subtask[_-]([0-9]{1,6})(?:[_-].*)?\.json", re.DOTALL)
+_SLUG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 _MARKERS: Final = (".git", "package.json")
 _BUILT: Final = {"build", "dist", "out", "site-packages", "target", "vendor"}
 _SKIPPED: Final = _BUILT | {".cache", ".git", ".hg", ".svn", ".tmp", ".venv", "__pycache__", "node_modules", "venv"}
@@ -95,7 +96,8 @@ def _around(here: Path) -> Location:
             break
     if first is not None:
         return _with_usual(first, ())
-    if found := _tasks_dirs(here):
+    # Below the root of the file system lies everything, other systems' files and processes too: no place to search.
+    if here.parent != here and (found := _tasks_dirs(here)):
         return _with_usual(here, found)
     raise NotFoundError(
         f"no project at {_show(here)} or above it (no .git, package.json or {USUAL}): "
@@ -142,8 +144,7 @@ def _is_root(folder: Path) -> bool:
 
 def _is_tasks_folder(folder: Path) -> bool:
     """Whether features lie directly in it, or it is a tasks folder by its name and may get some."""
-    usual = any(folder.parts[-len(path.parts) :] == path.parts for path in (USUAL, *OTHERS))
-    return usual or any(True for _ in _shelved(folder, {}))
+    return _is_usual(folder) or any(True for _ in _shelved(folder, {}))
 
 
 def _tasks_dirs(root: Path) -> tuple[Path, ...]:
@@ -218,6 +219,28 @@ def _shelved(tasks_dir: Path, refused: dict[Path, Problem]) -> Iterator[FeatureF
                 shelved = _feature(path / inner, shelf, name in ARCHIVES, refused)
                 if shelved is not None:
                     yield shelved
+                elif name not in ARCHIVES and _is_usual(tasks_dir):
+                    _note_empty(path / inner, refused)
+        elif tasks_dir.name not in ARCHIVES and _is_usual(shelf):
+            _note_empty(path, refused)
+
+
+def _note_empty(path: Path, refused: dict[Path, Problem]) -> None:
+    """Say that a folder among the features is none: somebody may have got no further, or written another name."""
+    if path.name.startswith(".") or path in refused or not path.is_dir():
+        return
+    try:
+        empty = not any(path.iterdir())
+    except OSError:
+        return
+    can_be = empty and _SLUG.fullmatch(path.name) is not None
+    remedy = f"`parex new feature {path.name}` makes it one" if can_be else f"it needs a {TASK_JSON}, or remove it"
+    message = "no feature: no task file lies in it"
+    refused[path] = Problem(Severity.WARNING, "folder.empty", path, message, remedy)
+
+
+def _is_usual(tasks_dir: Path) -> bool:
+    return any(tasks_dir.parts[-len(path.parts) :] == path.parts for path in (USUAL, *OTHERS))
 
 
 def _shelf_of(tasks_dir: Path) -> Path:

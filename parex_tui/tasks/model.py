@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from .problems import Problem, Severity
+from .text import in_list
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -72,8 +73,8 @@ class Task:
 
     @property
     def name(self) -> str:
-        """`01 Title`, as the screen and the reports name a task."""
-        return f"{self.seq} {self.title}".rstrip()
+        """`01 Title`, as the screen and the reports name a task; a title that no list can take is cut."""
+        return f"{self.seq} {in_list(self.title)}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,10 @@ class Project:
     problems: tuple[Problem, ...] = ()
 
     def feature(self, name: str) -> Feature | None:
-        """The feature with that id or key; of two with one id, the one that is not archived."""
+        """The feature with that key, else with that id; of two with one id, the one that is not archived."""
         found = [feature for feature in self.features if name in (feature.id, feature.key)]
-        return min(found, key=lambda feature: feature.archived, default=None)
+        return min(found, key=lambda feature: (feature.key != name, feature.archived), default=None)
+
+    def namesakes(self, feature: Feature) -> tuple[Feature, ...]:
+        """Every feature that is called like this one, itself included."""
+        return tuple(one for one in self.features if one.id == feature.id)

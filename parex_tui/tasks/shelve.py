@@ -30,6 +30,7 @@ BEFORE: Final = "before_archiving"
 """The field of an archived feature's task.json that holds the fields as they were, where archiving changed them."""
 
 _FIELDS: Final = ("status", "completed_at")
+_ARCHIVED: Final = "archived"  # as task.json may say it, wherever the feature lies
 
 
 def open_shelf(tasks_dir: Path) -> Path:
@@ -74,23 +75,28 @@ def archive_feature(feature: Feature, root: Path, now: float, *, made: Made = no
 def unarchive_feature(feature: Feature, root: Path, *, made: Made = not_told) -> Path:
     """Move an archived feature back to the open ones, task.json as it was before it was archived. Its new folder.
 
-    Where task.json holds no note of parex, it stays as it is, but for the status `archived`, which turns `active`.
-    `made` hears of the edit of task.json, at its old place, once the folder is moved.
+    Where task.json holds no note of parex, it stays as it is; but its status `archived` turns `active` in any case. A
+    feature that only task.json calls archived stays in its place. `made` hears of the edit of task.json, at its old
+    place, once the folder is moved.
 
     Raises:
         EditError: the feature is not archived, a link or outside the root; its new place is taken; or the system
             refuses. Everything is as it was.
     """
     folder = feature.path
-    if folder.parent.name not in ARCHIVES:
-        raise refused(folder, "it is not archived")
 
     def decide(values: Mapping[str, JsonValue], data: bytes) -> Mapping[str, Value]:
         before = values.get(BEFORE)
+        wanted: dict[str, Value] = {}
         if isinstance(before, dict):
-            return {key: before.get(key, ABSENT) for key in _FIELDS} | {BEFORE: ABSENT}
-        return {"status": "active"} if values.get("status") == "archived" else {}
+            wanted = {key: before.get(key, ABSENT) for key in _FIELDS} | {BEFORE: ABSENT}
+        return wanted | ({"status": "active"} if wanted.get("status", values.get("status")) == _ARCHIVED else {})
 
+    if folder.parent.name not in ARCHIVES:
+        if feature.status_text != _ARCHIVED:
+            raise refused(folder, "it is not archived")
+        decide_fields(folder / TASK_JSON, decide, root=root, made=made)
+        return folder
     return _move(folder, open_shelf(folder.parent.parent), root, decide, made)
 
 

@@ -12,6 +12,9 @@ from typing import Final
 LINE_LIMIT: Final = 10_000
 """Characters of one displayed string; more is cut with an ellipsis, the file itself is never touched."""
 
+LIST_LIMIT: Final = 200
+"""Characters of a title in a list; the format has at most 100."""
+
 # C0 and C1 controls, DEL, line and paragraph separators, bidirectional controls, invisible format characters,
 # byte-order mark, variation selectors beyond text style, tags block, lone surrogates, non-characters.
 _UNSAFE: Final = re.compile(
@@ -47,6 +50,11 @@ def clean_block(text: str, limit: int = 1_000_000) -> str:
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     lines = cut.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ").split("\n")
     return "\n".join(_UNSAFE.sub(_visible, line) for line in lines)
+
+
+def in_list(text: str) -> str:
+    """A clean title for one line of a list, cut where it is longer than any list can take."""
+    return text if len(text) <= LIST_LIMIT else text[: LIST_LIMIT - 1] + "…"
 
 
 def is_plain(text: str) -> bool:

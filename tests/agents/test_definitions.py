@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from parex_tui.agents.definition_files import Scope
 from parex_tui.agents.definitions import Definition, Found, Mode, claude_agents, opencode_agents
 from parex_tui.agents.permissions import EDIT, Rule, decide, rules_of
+from parex_tui.tasks.text import is_plain
 
 Writer = Callable[[str, str], Path]
 
@@ -350,5 +351,5 @@ def test_any_front_matter_is_read_or_told(text: str, tmp_path_factory: pytest.Te
     assert len([agent for agent in found.agents if agent.file]) + len(found.problems) >= 1
     for agent in found.agents:
         assert agent.id.isprintable()
-        assert all(line.isprintable() for line in agent.warnings)
-    assert all(line.isprintable() for line in found.problems)
+        assert all(is_plain(line) for line in agent.warnings)
+    assert all(is_plain(line) for line in found.problems)

@@ -12,8 +12,8 @@ from parex_tui.report.changed_text import (
     conflicts_json,
     field_lines,
     marked_lines,
-    relative,
 )
+from parex_tui.report.wording import relative
 from parex_tui.run.snapshot import Conflict
 from parex_tui.tasks.edit import Edit
 from parex_tui.tasks.text import is_plain

@@ -28,6 +28,7 @@ from parex_tui.tasks.problems import Problem, Severity
 from parex_tui.tasks.reader import read_project
 from tests.conftest import REPOSITORY
 from tests.plan.making import feature, features, task
+from tests.report.strictly import faults
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -244,6 +245,71 @@ def test_problems_come_with_place_and_remedy_and_fail(root: Path, run: Run) -> N
     ]
 
 
+def test_a_folder_without_task_files_is_told_and_can_be_made_a_feature(root: Path, run: Run) -> None:
+    tasks = root / ".tmp/tasks"
+    (tasks / "new-idea").mkdir()
+    (tasks / "notes").mkdir()
+    (tasks / "notes" / "PLAN.md").write_text("x")
+    (tasks / "completed" / "nothing").mkdir(parents=True)
+    where = ("-C", str(root))
+    told = " ".join(run("status", *where)[1].split())
+    assert "⚠ .tmp/tasks/new-idea: no feature: no task file lies in it" in told
+    assert "⚠ .tmp/tasks/notes: no feature" in told
+    code, out, _ = run("validate", *where)
+    assert (code, "nothing" in out) == (0, False)
+    assert "(`parex new feature new-idea` makes it one)" in out
+    assert run("new", "feature", "new-idea", *where)[0] == 0
+    assert "new-idea: no feature" not in run("validate", *where)[1]
+
+
+@pytest.mark.parametrize("words", [("next",), ("status",), ("deps", "auth-system", "05"), ("plan", "auth-system")])
+def test_a_title_that_no_list_can_take_is_cut(root: Path, run: Run, words: tuple[str, ...]) -> None:
+    folder = root / ".tmp/tasks/auth-system"
+    for name, key in (("subtask_05.json", "title"), ("task.json", "name")):
+        record = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**record, key: "long " * 200_000}))
+    code, out, _ = run(*words, "-C", str(root))
+    assert code == 0
+    assert "long long" in out
+    assert len(out) < 6_000
+
+
+def test_no_problem_hides_another(root: Path, run: Run) -> None:
+    folder = root / ".tmp/tasks/auth-system"
+
+    def put(name: str, **fields: Any) -> None:
+        record = {"seq": name[8:10], "title": "T", "status": "pending", "depends_on": [], "parallel": True}
+        (folder / name).write_text(json.dumps({**record, **fields}))
+
+    put("subtask_20.json", status="completed", depends_on=["77"])
+    put("subtask_21.json", status="completed", depends_on=["22"])
+    put("subtask_22.json", status="blocked", depends_on=["21"])
+    put("subtask_23.json", status="in_progress", depends_on=["24", "78"])
+    put("subtask_24.json", status="todo", depends_on=["23"])
+    put("subtask_25.json", depends_on=["79"])
+    put("subtask_25_again.json", status="completed", depends_on=["80", "25"])
+    (folder / "subtask_26.json").write_text('{"seq": "26", "depends_on": ["81"],\n"title": "T"\n"status": "pending"}')
+    code, out, _ = run("validate", "--json", "-C", str(root))
+    assert code == 1
+    found = {(one["severity"], one["code"], one["file"][-20:]) for one in json.loads(out)["features"][0]["problems"]}
+    for severity, code_, name in (
+        ("warning", "dep.missing", "subtask_20.json"),
+        ("warning", "dep.cycle", "subtask_21.json"),
+        ("warning", "dep.cycle", "subtask_22.json"),
+        ("error", "dep.cycle", "subtask_23.json"),
+        ("error", "dep.missing", "subtask_23.json"),
+        ("error", "dep.cycle", "subtask_24.json"),
+        ("error", "status.unknown", "subtask_24.json"),
+        ("error", "dep.missing", "subtask_25.json"),
+        ("warning", "dep.missing", "subtask_25_again.json"),
+        ("error", "dep.cycle", "subtask_25_again.json"),
+        ("error", "seq.duplicate", "subtask_25_again.json"),
+        ("error", "dep.missing", "subtask_26.json"),
+        ("error", "json.invalid", "subtask_26.json"),
+    ):
+        assert (severity, code_, f"system/{name}"[-20:]) in found
+
+
 def test_what_only_the_framework_minds_stands_apart_and_fails_only_when_strict(root: Path, run: Run) -> None:
     path = root / ".tmp/tasks/auth-system/subtask_05.json"
     record = json.loads(path.read_text())
@@ -286,7 +352,7 @@ def test_a_folder_that_cannot_be_read_is_told_outside_of_any_feature(root: Path,
 def test_the_place_of_a_dependency_is_not_guessed_when_the_file_has_changed(root: Path) -> None:
     project = read_project(locate(root, explicit=True))
     one = replace(project.features[0], tasks=(replace(project.features[0].tasks[0], depends_on=("42",), status=None),))
-    assert graph_problems(one) == ()
+    assert [problem.code for problem in graph_problems(one)] == ["dep.missing"]
     pending = replace(one.tasks[0], status=Status.PENDING)
     (known,) = graph_problems(replace(one, tasks=(pending,)))
     assert (known.code, known.line) == ("dep.missing", 6)
@@ -352,6 +418,16 @@ def test_next_as_json_says_the_same(root: Path, run: Run) -> None:
     (one,) = record["features"]
     assert [each["seq"] for each in one["tasks"]] == ["05", "06"]
     assert one["batches"][0]["tasks"] == ["01", "02"]
+
+
+@pytest.mark.parametrize("words", [("deps", "auth-system", "99"), ("verify", "auth-system", "99")])
+def test_an_unknown_task_is_json_where_json_was_asked_for(root: Path, run: Run, words: tuple[str, ...]) -> None:
+    code, out, err = run(*words, "--json", "-C", str(root))
+    assert (code, err) == (1, "")
+    record = json.loads(out)
+    assert faults(record, record["schema"]) == []
+    assert record["reason"] == "Task 99 not found in auth-system"
+    assert record["tasks"] == []
 
 
 def test_deps_as_json_is_a_graph(root: Path, run: Run) -> None:

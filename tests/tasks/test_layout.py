@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from parex_tui.tasks import layout
 from parex_tui.tasks.layout import Location, NotFoundError, feature_folders, locate, survey, task_number
 
 from .helpers import a_task, write
@@ -283,3 +285,13 @@ def test_every_feature_of_the_corpus_is_found(corpus: Path) -> None:
         for folder in feature_folders(locate(repository, explicit=True))
     }
     assert found == listed
+
+
+def test_the_root_of_the_file_system_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def searched(folder: Path) -> Iterator[Path]:
+        raise AssertionError(f"{folder} was searched")
+
+    monkeypatch.setattr(layout, "_folders", searched)
+    monkeypatch.setattr(layout, "_is_root", lambda folder: False)
+    with pytest.raises(NotFoundError, match="no project at /"):
+        locate(Path("/"), explicit=False)
