@@ -7,10 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Clocks on the screen and in reports are local; snapshots are written in one zone.
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+# One commit, one verdict: a property runs the same examples each time, and no machine is too slow for one. To look for
+# new ones: `python -m pytest --hypothesis-profile=explore`; what it finds becomes a test of its own.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile("steady")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
