@@ -84,6 +84,7 @@ class Bench:
         self.conductor: Conductor | None = None
         self.slots = 4
         self.retries = 0
+        self.wall_limit = 240.0  # minutes
         self.retry_on: tuple[str, ...] = ()
         self.ahead = 0.0  # seconds by which the timer of the engine is ahead
         self.presence: Presence | None = None
@@ -110,7 +111,7 @@ class Bench:
         drivers = {
             name: DriverSettings(name, self.argv, self.root / "config.toml", stdin="null") for name in ("mine", "other")
         }
-        settings = Settings(driver=agent, drivers=drivers, grace=0.3)
+        settings = Settings(driver=agent, drivers=drivers, grace=0.3, wall_limit=self.wall_limit)
         location = locate(self.root, explicit=True)
         setup = make_setup(location, settings, Choice(slots=self.slots, retries=self.retries, retry_on=self.retry_on))
         setup = replace(setup, timer=lambda: time.monotonic() + self.ahead)

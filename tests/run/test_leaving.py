@@ -76,9 +76,11 @@ class Away(Bench):
     def wait_for(self, *lines: str) -> None:
         wait_until(lambda: set(lines) <= set(self.ledger()), f"{lines} in {self.ledger()}")
 
-    def command(self, *words: str) -> subprocess.Popen[str]:
+    def command(
+        self, *words: str, program: tuple[str, ...] = (sys.executable, "-m", "parex_tui")
+    ) -> subprocess.Popen[str]:
         started = subprocess.Popen(
-            [sys.executable, "-m", "parex_tui", *words, "-C", str(self.root)],
+            [*program, *words, "-C", str(self.root)],
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
