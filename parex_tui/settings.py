@@ -11,6 +11,9 @@ spend nothing, and limits only to stricter values. The environment comes last: `
     retry_wait = 20              # seconds before the first of them; doubles with each further one, up to 600
     wall_limit = 240             # minutes one attempt may take; 0: no limit
     grace = 5                    # seconds between asking a process to end and ending it
+    log_cap_mib = 256            # MiB of each output file of an attempt kept on disk, head and tail; 0: no cap
+    stall_after = 600            # seconds without output and work until an attempt is called stalled; 0: never
+    stall_stop = false           # end what is called stalled
     quiet_after = 120            # seconds without output until an attempt is called quiet
     stale_after = 900            # seconds until a task in progress with nobody alive is called stale
     unknown_writes = "alone"     # a task whose files cannot be read from its deliverables: "alone" or "trust"
@@ -101,6 +104,9 @@ class Settings:
     retry_wait: float = 20.0  # seconds
     wall_limit: float = 240.0  # minutes; 0 is no limit
     grace: float = 5.0  # seconds
+    log_cap_mib: int = 256  # of each output file; 0 is no cap
+    stall_after: float = 600.0  # seconds; 0 is never
+    stall_stop: bool = False
     quiet_after: float = 120.0  # seconds
     stale_after: float = 900.0  # seconds
     unknown_writes: UnknownWrites = "alone"
@@ -230,6 +236,12 @@ def _word(*words: str) -> _Reader:
     return read
 
 
+def _yes_or_no(source: _Source, key: str, value: object) -> object:
+    if not isinstance(value, bool):
+        raise source.error(key, "must be true or false")
+    return value
+
+
 def _string(source: _Source, key: str, value: object) -> object:
     if not isinstance(value, str) or "\0" in value:
         raise source.error(key, "must be a string")
@@ -272,6 +284,9 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "retry_wait": _number(0, 600),
     "wall_limit": _number(0, 7 * 24 * 60),
     "grace": _number(0, 600),
+    "log_cap_mib": _whole(0, 1024 * 1024),
+    "stall_after": _number(0, 7 * 86400),
+    "stall_stop": _yes_or_no,
     "quiet_after": _number(1, 7 * 86400),
     "stale_after": _number(1, 365 * 86400),
     "unknown_writes": _word("alone", "trust"),

@@ -39,7 +39,21 @@ def test_defaults_without_any_file(tmp_path: Path) -> None:
     assert found == Settings(user_file=tmp_path / "config/parex/config.toml")
     assert (found.driver, found.slots, found.retries, found.grace) == ("", 4, 0, 5.0)
     assert (found.quiet_after, found.stale_after, found.unknown_writes) == (120.0, 900.0, "alone")
+    assert (found.log_cap_mib, found.stall_after, found.stall_stop) == (256, 600.0, False)
     assert load_settings(None) == found
+
+
+def test_what_a_keeper_watches_for_is_the_users_to_say(tmp_path: Path) -> None:
+    write_user("log_cap_mib = 0\nstall_after = 30\nstall_stop = true")
+    write_project(tmp_path, "log_cap_mib = 1\nstall_after = 1\nstall_stop = false")
+    found = load_settings(tmp_path)
+    assert (found.log_cap_mib, found.stall_after, found.stall_stop) == (0, 30.0, True)
+    assert len(found.warnings) == 3
+    wrong = {"stall_stop = 1": "true or false", "log_cap_mib = -1": "whole number", "stall_after = -1": "from 0 to"}
+    for bad, words in wrong.items():
+        write_user(bad)
+        with pytest.raises(SettingsError, match=words):
+            load_settings(tmp_path)
 
 
 def test_the_users_file_is_read(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Following an agent's output file while it grows, and reading it to its end.
 
 The agent writes the file itself; nothing here can slow it down or break it. Memory stays bounded whatever is written:
-a line without an end, a gigabyte of text, a file with a hole. What is left out is always said, as a `Line`.
+a line without an end, a gigabyte of text. A hole, such as a keeper makes in a log that grows too large, is passed over
+and never read as zeros. What is left out is always said, as a `Line`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import deque
@@ -31,6 +33,7 @@ HEAD_BYTES: Final = 64 * 1024
 READ_LIMIT: Final = 64 * 1024 * 1024
 
 _CHUNK: Final = 256 * 1024
+_EXTENTS: Final = 1_000
 NOTICE: Final = "… "
 """How a `Line` begins that parex put into the stream itself."""
 
@@ -87,11 +90,31 @@ class _Lines:
         self._fill(events)
         return events
 
-    def jump(self, skipped: int) -> list[Event]:
-        """What comes next is `skipped` bytes further on, perhaps in the middle of a line: pass over the rest of it."""
+    def jump(self, skipped: int, missing: int) -> list[Event]:
+        """What comes next is `skipped` bytes further on, perhaps in the middle of a line: pass over the rest of it.
+
+        `missing` of them are in holes.
+        """
         self._carry.clear()
         self._passing = True
-        return [_notice(f"{_bytes(skipped)} of output not shown here; the output file has them")]
+        self._hole += missing
+        events: list[Event] = []
+        self._fill(events)
+        if skipped > missing:
+            events.append(_notice(f"{_bytes(skipped - missing)} of output not shown here; the output file has them"))
+        return events
+
+    def hole(self, size: int) -> list[Event]:
+        """So many bytes are not in the file. What was read of a line ends before them; another begins after them."""
+        events: list[Event] = []
+        if self._carry and not self._passing:
+            kept = bytes(self._carry).rstrip(b"\0")  # a hole is made of whole blocks, zeros fill up the rest
+            size += len(self._carry) - len(kept)
+            self._whole(kept, events)
+        self._carry.clear()
+        self._passing = False
+        self._hole += size
+        return events
 
     def restart(self) -> None:
         """What comes next is the start of another file."""
@@ -127,7 +150,7 @@ class _Lines:
 
     def _fill(self, events: list[Event]) -> None:
         if self._hole:
-            events.append(_notice(f"{_bytes(self._hole)} of output are no longer in the file"))
+            events.append(_notice(f"{_bytes(self._hole)} left out here: they are no longer in the file"))
             self._hole = 0
 
     @staticmethod
@@ -200,16 +223,25 @@ class Tail:
                 events += self._forward(descriptor, min(HEAD_BYTES, max_bytes))
             # One byte early: where it is a line break, the line after it is whole.
             target = size - max_bytes - 1
-            self.skipped += target - self._offset
-            events += self._lines.jump(target - self._offset)
-            self._offset = target
+            if target > self._offset:  # else it was a hole, and is behind us
+                self.skipped += target - self._offset
+                events += self._lines.jump(target - self._offset, _missing(descriptor, self._offset, target))
+                self._offset = target
             max_bytes += 1
         return events + self._forward(descriptor, max_bytes)
 
     def _forward(self, descriptor: int, count: int) -> list[Event]:
-        data = os.pread(descriptor, count, self._offset)
-        self._offset += len(data)
-        return self._lines.feed(data)
+        events: list[Event] = []
+        while count > 0 and self._offset < self._size:
+            start, data = _piece(descriptor, self._offset, min(count, self._size - self._offset), self._size)
+            if start > self._offset:
+                events += self._lines.hole(start - self._offset)
+            elif not data:
+                break
+            self._offset = start + len(data)
+            count -= len(data)
+            events += self._lines.feed(data)
+        return events
 
     def _once(self, text: str) -> list[Event]:
         """Say it when it begins, not again with every poll."""
@@ -284,18 +316,60 @@ def read_all(path: Path, parser: Parser, limit: int = READ_LIMIT, *, stderr: boo
             position = 0
             for start, stop in windows:
                 if start > position:
-                    kept.add(lines.jump(start - position))
-                position = start
+                    kept.add(lines.jump(start - position, _missing(descriptor, position, start)))
+                    position = start
                 while position < stop:
-                    data = os.pread(descriptor, min(_CHUNK, stop - position), position)
-                    if not data:
+                    found, data = _piece(descriptor, position, min(_CHUNK, stop - position), size)
+                    if found > position:
+                        kept.add(lines.hole(found - position))
+                    elif not data:
                         break
-                    position += len(data)
+                    position = found + len(data)
                     kept.add(lines.feed(data))
     except FileNotFoundError:
         return []
     kept.add(lines.finish())
     return kept.all()
+
+
+def data_from(descriptor: int, offset: int, size: int) -> tuple[int, int]:
+    """Where the next bytes of a file of `size` lie that are no hole: start and stop, both `size` where there are none.
+
+    Where the file system does not tell, everything is data.
+    """
+    if offset >= size:
+        return size, size
+    try:
+        start = os.lseek(descriptor, offset, os.SEEK_DATA)
+        stop = os.lseek(descriptor, start, os.SEEK_HOLE)
+    except OSError as error:
+        return (size, size) if error.errno == errno.ENXIO else (offset, size)
+    return min(start, size), min(stop, size)
+
+
+def _piece(descriptor: int, offset: int, count: int, size: int) -> tuple[int, bytes]:
+    """The next bytes that are no hole, at most `count`, and where they begin; none at `size` where only a hole is left.
+
+    A keeper may be making a hole right here: bytes count only if they still are there after they were read.
+    """
+    while True:
+        start, stop = data_from(descriptor, offset, size)
+        data = os.pread(descriptor, min(count, stop - start), start)
+        again, end = data_from(descriptor, start, size)
+        if not data or (again == start and end >= start + len(data)):
+            return start, data
+
+
+def _missing(descriptor: int, start: int, stop: int) -> int:
+    """How many bytes between are in holes."""
+    missing = 0
+    for _ in range(_EXTENTS):  # of a file that is all holes, not every one is counted
+        if start >= stop:
+            break
+        data, end = data_from(descriptor, start, stop)
+        missing += data - start
+        start = end
+    return missing
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from parex_tui.agents.events import Event, Line
 from parex_tui.agents.jsonl import PlainParser
 from parex_tui.agents.secrets import Masker
-from parex_tui.agents.stream import BACKLOG_BYTES, Tail
+from parex_tui.agents.stream import BACKLOG_BYTES, Tail, data_from
 from parex_tui.cli import FAILED, FINE, NEEDS_REVIEW, UsageError
 from parex_tui.report.attempts_json import mask_values
 from parex_tui.report.attempts_text import state_words
@@ -187,13 +187,17 @@ class _Bytes:
                 warn(f"the output was {'replaced' if file != self._file else 'cut short'}; from its start again")
                 self._offset = 0
             self._file = file
-            data = os.pread(descriptor, _CHUNK, self._offset)
+            before = self._offset
+            start, stop = data_from(descriptor, before, found.st_size)
+            data = os.pread(descriptor, min(_CHUNK, stop - start), start)
         finally:
             os.close(descriptor)
-        self._offset += len(data)
+        if start > before:
+            warn(f"{start - before} bytes left out here: they are no longer in the file")
+        self._offset = start + len(data)
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-        return bool(data)
+        return self._offset != before
 
     def finish(self) -> None:
         """Bytes have no line that would still be held back."""
@@ -207,6 +211,8 @@ def _start_of_last(descriptor: int, size: int, count: int) -> int:
     while position > 0:
         length = min(_CHUNK, position)
         position -= length
+        if data_from(descriptor, position, size)[0] >= position + length:
+            continue  # a hole
         data = os.pread(descriptor, length, position)
         end = len(data) - (1 if position + length == size and data.endswith(b"\n") else 0)
         while (end := data.rfind(b"\n", 0, end)) >= 0:

@@ -38,6 +38,8 @@ def state_words(facts: AttemptFacts, now: float) -> str:
         told = f"running {elapsed(facts.seconds or 0.0)}"
         if facts.last_sign is not None:
             told += f", last sign of life {duration(max(0.0, now - facts.last_sign))} ago"
+        if facts.suspended is not None:
+            told += f", suspended for {duration(max(0.0, now - facts.suspended))}"
         if facts.stalled is not None:
             told += f", neither wrote nor computed for {duration(max(0.0, now - facts.stalled))}"
         return told

@@ -146,8 +146,15 @@ class Attempt:
 
     def stalled(self) -> float | None:
         """Since when the agent has neither written nor computed (seconds since the epoch), as its keeper says."""
+        return self._sign("stalled")
+
+    def suspended(self) -> float | None:
+        """Since when the agent is stopped by a signal (seconds since the epoch), as its keeper says."""
+        return self._sign("suspended")
+
+    def _sign(self, name: str) -> float | None:
         try:
-            since = (statedir.read_present(self.dir / "stalled") or {}).get("since")
+            since = (statedir.read_present(self.dir / name) or {}).get("since")
         except OSError:
             return None
         return float(since) if isinstance(since, int | float) else None

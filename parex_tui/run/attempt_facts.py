@@ -29,7 +29,8 @@ COUNTED_BYTES: Final = 4 * 1024 * 1024
 class AttemptFacts:
     """One attempt as it is now. Times are seconds since the epoch, durations seconds; None where it is not known.
 
-    `last_sign` is when its output last grew, `stalled` since when it neither wrote nor computed. `tokens` and `cost`
+    `last_sign` is when its output last grew, `stalled` since when it neither wrote nor computed, `suspended` since when
+    it is stopped by a signal. `tokens` and `cost`
     (US dollars) are those of its outcome, or what was counted so far. `applied`: its outcome was carried into the task
     file.
     """
@@ -47,6 +48,7 @@ class AttemptFacts:
     tokens: int | None
     cost: float | None
     applied: bool
+    suspended: float | None = None
 
     @property
     def word(self) -> str:
@@ -107,6 +109,7 @@ def facts_of(attempt: Attempt, now: float, parser_for: Callable[[str], Parser]) 
         tokens=tokens,
         cost=cost,
         applied=attempt.applied(),
+        suspended=attempt.suspended() if isinstance(state, Running) else None,
     )
 
 

@@ -129,8 +129,10 @@ def _to_the_end(attempt: Attempt) -> tuple[Exited | Lost | NeverRan, bool]:
     """
     flood = False
     pause = 0.005
+    # The other end is gone with this process, also where that is killed and can do nothing about what it started.
+    leash, end = os.pipe()
     try:
-        start(attempt, _environment())
+        start(attempt, _environment(), leash)
         while not isinstance(state := attempt.state(), Exited | Lost | NeverRan):
             if not flood and _size(attempt.output) + _size(attempt.stderr) > OUTPUT_LIMIT:
                 flood = request_stop(attempt, "parex: too much output")
@@ -143,7 +145,9 @@ def _to_the_end(attempt: Attempt) -> tuple[Exited | Lost | NeverRan, bool]:
             time.sleep(0.01)
         raise
     finally:
+        os.close(leash)
         sweep(attempt)
+        os.close(end)
     return state, flood
 
 

@@ -26,6 +26,7 @@ from parex_tui.tasks.overwrite import Lease, probe_lease
 from parex_tui.tasks.text import clean
 
 from . import process, statedir
+from .log_cap import punch
 from .statedir import StateError
 
 CLIS: Final = ("opencode", "claude", "codex", "gemini")
@@ -66,6 +67,8 @@ def guarantees(location: Location) -> tuple[Guarantee, ...]:
         state,
         _liveness(location.root, state),
         _room(location.root, state),
+        _log_cap(location.root, state),
+        _stall(),
         *_edits(location),
         _context(),
         _watching(location),
@@ -167,6 +170,30 @@ def _room(root: Path, state: Guarantee) -> Guarantee:
     if left < _LOW_SPACE:
         return Guarantee("run.verdict", promise, Holds.YES, f"only {left // 2**20} MiB are free", "make room soon")
     return Guarantee("run.verdict", promise, Holds.YES, f"reserved; {left // 2**30} GiB free")
+
+
+def _log_cap(root: Path, state: Guarantee) -> Guarantee:
+    promise = "an agent that prints without end does not fill the disk: head and tail of its output are kept"
+    if state.holds is Holds.NO:
+        return Guarantee("run.log_cap", promise, Holds.UNKNOWN, "the state folder cannot be used")
+    try:
+        with _scratch(root) as path, path.open("r+b") as file:
+            file.write(b"x" * 65536)
+            file.flush()
+            punch(file.fileno(), 16384, 49152)
+    except OSError as error:
+        found = f"no holes can be made in a file there: {error.strerror}; an output grows above its cap"
+        remedy = "set XDG_STATE_HOME to a folder on a local disk, or keep an eye on the room"
+        return Guarantee("run.log_cap", promise, Holds.WEAKER, found, remedy)
+    return Guarantee("run.log_cap", promise, Holds.YES, "what lies between is given back while the agent writes on")
+
+
+def _stall() -> Guarantee:
+    promise = "a run that neither writes nor computes is called stalled"
+    if process.LINUX:
+        return Guarantee("run.stalled", promise, Holds.YES, "output and processor time of everything it started")
+    found = "the processor time of a tree cannot be told here: nothing is called stalled, or ended for it"
+    return Guarantee("run.stalled", promise, Holds.NO, found, "a time limit (wall_limit) holds here too")
 
 
 # --- the project ------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ later, so that an upgrade of parex meanwhile does not touch it.
 Files, all in the attempt's directory, each JSON with a `version`:
   launch.json  read: what to start
   stop         read: somebody asks to stop; `by` says who
+  stalled      there while it neither writes nor computes; `since` when
+  suspended    there while the agent is stopped by a signal; `since` when
   started      written before the agent may run: who is who
   exit         written last and atomically: the verdict
 """
@@ -21,12 +23,36 @@ import time
 from collections.abc import Callable
 
 from parex_tui.run.child import DETAIL_LIMIT, IGNORED, WATCHED, explain, fork_agent
+from parex_tui.run.log_cap import CappedLog
+from parex_tui.run.stall import Stall
 from parex_tui.run.tree import Tree, boot, slurp, start_time
 
 VERSION = 1
 
 _VERDICT_ROOM = 4096  # bytes reserved up front, so that a full disk cannot take the verdict away
 _POLL = 1.0  # seconds between looks for a stop request whose signal did not arrive
+_ASLEEP = 5.0  # seconds that a sleep may take too long; of more, this process was suspended itself
+
+
+def reserve(folder: int) -> int:
+    """Take the room for a verdict in that folder, where it is not taken yet; the file, opened for writing.
+
+    Raises OSError where there is no room.
+    """
+    fd = os.open("exit.tmp", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        os.fchmod(fd, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, _VERDICT_ROOM)
+        except AttributeError:  # macOS has no such call
+            os.pwrite(fd, b" " * _VERDICT_ROOM, 0)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 class Folder:
@@ -34,26 +60,32 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        self._verdict = os.open("exit.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=self.fd)
-        try:
-            os.posix_fallocate(self._verdict, 0, _VERDICT_ROOM)
-        except AttributeError:  # macOS has no such call
-            os.pwrite(self._verdict, b" " * _VERDICT_ROOM, 0)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
+        self._verdict = reserve(self.fd)
 
     def read(self, name: str) -> dict[str, object]:
-        """A record; empty where it is missing or damaged."""
+        """A record; empty where it is damaged. Raises OSError: to be short of something is no damage."""
+        data = slurp(name, self.fd)
         try:
-            record = json.loads(slurp(name, self.fd))
-        except (OSError, ValueError):
+            record = json.loads(data)
+        except ValueError:
             return {}
         return record if isinstance(record, dict) else {}
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
         return os.access(name, os.F_OK, dir_fd=self.fd)
+
+    def sign(self, name: str, since: float | None) -> None:
+        """Say something that holds for now, and since when; None takes it back. Nothing depends on it."""
+        if since is None:
+            os.unlink(name, dir_fd=self.fd)
+            return
+        fd = os.open(f"{name}.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=self.fd)
+        try:
+            os.write(fd, json.dumps({"version": VERSION, "since": since}).encode())
+        finally:
+            os.close(fd)
+        os.rename(f"{name}.tmp", name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def write_started(self, record: dict[str, object]) -> None:
         """On disk, for good, when this returns."""
@@ -84,7 +116,13 @@ def attempt_to(step: Callable[[], None]) -> None:
     try:
         step()
     except OSError as error:
-        os.write(2, f"keeper: {error}\n".encode("utf-8", "replace"))
+        complain(error)
+
+
+def complain(trouble: object) -> None:
+    """A line in the keeper's own log, which may lie on the disk that is full."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"keeper: {trouble}\n".encode("utf-8", "replace"))
 
 
 def wait(seconds: float) -> int | None:
@@ -102,11 +140,16 @@ def wait(seconds: float) -> int | None:
 class Attempt:
     """One attempt from the opened gate to the verdict."""
 
-    def __init__(self, launch: dict[str, object], folder: Folder, tree: Tree) -> None:
-        limit, grace = launch.get("wall_limit"), launch.get("grace")
-        self.folder, self.tree = folder, tree
-        self.limit = float(limit) if isinstance(limit, (int, float)) else None
-        self.grace = float(grace) if isinstance(grace, (int, float)) else 5.0
+    def __init__(self, launch: dict[str, object], folder: Folder, tree: Tree, leash: int) -> None:
+        self.folder, self.tree, self.leash = folder, tree, leash
+        self.limit = number(launch, "wall_limit", 0.0) if launch.get("wall_limit") is not None else None
+        self.grace = number(launch, "grace", 5.0)
+        self.stall_after, self.stall_stop = number(launch, "stall_after", 0.0), launch.get("stall_stop") is True
+        cap = int(number(launch, "log_cap", 0.0))
+        self.logs = [
+            CappedLog(folder.fd, name, cap) for name in ("output", "stderr")[: 1 if launch.get("merge_stderr") else 2]
+        ]
+        self.told: dict[str, bool] = {}
         self.reason, self.detail = "exited", ""
         self.status: int | None = None
         self.seconds = 0.0
@@ -117,16 +160,58 @@ class Attempt:
         """Time runs from here, on a clock that does not jump with the calendar and rests while the machine sleeps."""
         self.since, self.began = time.time(), time.monotonic()
         self.deadline = None if self.limit is None else self.began + self.limit
+        self.stall = Stall(self.stall_after, self.tree.work, self.began)
+
+    def rest(self, seconds: float) -> None:
+        """For so long nothing could be watched, and on a machine that slept nothing ran: it counts for nothing."""
+        self.began += seconds
+        if self.deadline is not None:
+            self.deadline += seconds
+        self.stall.alive(time.monotonic())
+
+    def look(self, now: float) -> float:
+        """Keep the logs small, and say how it is with the agent. Seconds until the next look."""
+        soon = min(_POLL, self.stall.every)
+        for log in self.logs:
+            before = log.trouble
+            soon = min(soon, log.look(now))
+            if log.trouble != before:
+                complain(log.trouble)
+        if self.tree.suspended:
+            self.stall.alive(now)
+        self.stalls = self.stall.look(now, sum(log.size for log in self.logs))
+        wall = time.time()
+        self.tell("suspended", self.tree.suspended, wall)
+        self.tell("stalled", self.stalls, wall - (now - self.stall.sign))
+        return soon
+
+    def tell(self, name: str, holds: bool, since: float) -> None:
+        """Say that something begins, and that it is over; not again and again."""
+        if self.told.get(name, False) != holds:
+            self.told[name] = holds
+            attempt_to(lambda: self.folder.sign(name, since if holds else None))
+
+    def over(self) -> None:
+        """What was said of the agent does not outlive it."""
+        for log in self.logs:
+            log.look(time.monotonic())
+        for name in self.told:
+            self.tell(name, False, 0.0)
 
     def stop_requested(self, sender: int | None) -> bool:
-        """Whether somebody wants it stopped, by file or by signal; remembers who."""
+        """Whether somebody wants it stopped, by file or by signal, or held the leash and is gone; remembers who."""
         if not self.folder.exists("stop"):
+            if self.leash >= 0 and let_go(self.leash):
+                self.reason, self.detail = "stopped", "stopped because who had started it ended"
+                return True
             if sender is None:
                 return False
             self.detail = f"stopped by a signal from process {sender}" if sender else "stopped by a signal"
         else:
-            by = self.folder.read("stop").get("by")
-            self.detail = f"stopped by {by}"[:DETAIL_LIMIT] if by else "stopped"
+            self.detail = "stopped"
+            with contextlib.suppress(OSError):  # who it was is worth less than that it is done
+                if by := self.folder.read("stop").get("by"):
+                    self.detail = f"stopped by {by}"[:DETAIL_LIMIT]
         self.reason = "stopped"
         return True
 
@@ -143,11 +228,16 @@ class Attempt:
             if self.status is not None and self.tree.is_empty():
                 return
             found: dict[int, int] = {}
+            soon = self.look(now)
             if kill_at is None:
                 if self.status is not None or self.stop_requested(sender):
                     kill_at = now + self.grace
                 elif self.deadline is not None and now >= self.deadline:
                     self.reason, self.detail = "timeout", "the time limit was reached"
+                    kill_at = now + self.grace
+                elif self.stalls and self.stall_stop:
+                    quiet = round(now - self.stall.sign, 1)
+                    self.reason, self.detail = "timeout", f"neither wrote nor computed for {quiet:g} s"
                     kill_at = now + self.grace
                 if kill_at is not None:
                     # A suspended process acts on TERM only when it is continued.
@@ -161,10 +251,14 @@ class Attempt:
                 self.swept.update(found)
 
             if kill_at is None:
-                until = _POLL if self.deadline is None else min(_POLL, self.deadline - now)
+                until = soon if self.deadline is None else min(soon, self.deadline - now)
             else:
-                until = max(kill_at - now, pause)
+                until = min(soon, max(kill_at - now, pause))
             sender = wait(until)
+            late = time.monotonic() - now - max(until, 0.0)
+            if late > _ASLEEP:
+                self.rest(late)
+                kill_at = None if kill_at is None else kill_at + late
 
     def verdict(self) -> dict[str, object]:
         """The record of how it ended."""
@@ -183,6 +277,20 @@ class Attempt:
         }
 
 
+def number(launch: dict[str, object], name: str, default: float) -> float:
+    """A number of the launch record."""
+    found = launch.get(name)
+    return float(found) if isinstance(found, (int, float)) else default
+
+
+def let_go(leash: int) -> bool:
+    """Whether nobody holds the other end of this pipe any more."""
+    try:
+        return os.read(leash, 1) == b""
+    except OSError:
+        return False
+
+
 def spawn_verdict(code: int, detail: str, since: float) -> dict[str, object]:
     """The record of an agent that could not be started."""
     return {
@@ -198,7 +306,7 @@ def spawn_verdict(code: int, detail: str, since: float) -> dict[str, object]:
     }
 
 
-def keep(launch: dict[str, object], folder: Folder, lock: int, umask: int) -> dict[str, object]:
+def keep(launch: dict[str, object], folder: Folder, lock: int, umask: int, leash: int) -> dict[str, object]:
     """Run the attempt to its end; the verdict."""
     tree = Tree()
     since = time.time()
@@ -207,7 +315,7 @@ def keep(launch: dict[str, object], folder: Folder, lock: int, umask: int) -> di
     except OSError as error:
         return spawn_verdict(*explain(error, "the agent"), since)
     tree.agent = agent
-    attempt = Attempt(launch, folder, tree)
+    attempt = Attempt(launch, folder, tree, leash)
     try:
         folder.write_started(
             {
@@ -233,6 +341,7 @@ def keep(launch: dict[str, object], folder: Folder, lock: int, umask: int) -> di
             os.write(opener, b"g")
     os.close(opener)
     attempt.watch()
+    attempt.over()
     try:
         failure = json.loads(os.read(trouble, 65536) or b"null")
     except BlockingIOError:
@@ -242,13 +351,25 @@ def keep(launch: dict[str, object], folder: Folder, lock: int, umask: int) -> di
     return attempt.verdict()
 
 
-def own(path: str, lock: int) -> None:
-    """Own the attempt in that directory until it has ended. `lock` is the descriptor that holds its lock."""
+def own(path: str, lock: int, leash: int = -1) -> None:
+    """Own the attempt in that directory until it has ended. `lock` is the descriptor that holds its lock.
+
+    `leash`: a pipe; when nobody holds its other end any more, the attempt is stopped. -1: it is on none.
+    """
     os.set_inheritable(lock, False)
+    if leash >= 0:
+        os.set_inheritable(leash, False)
+        os.set_blocking(leash, False)
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, it would hide how the agent ended
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     umask = os.umask(0o077)  # for its own files; the agent gets the user's back
     folder = Folder(path)
-    folder.write_verdict(keep(folder.read("launch.json"), folder, lock, umask))
+    try:
+        launch = folder.read("launch.json")
+    except OSError as error:
+        verdict = spawn_verdict(*explain(error, "the agent"), time.time())
+    else:
+        verdict = keep(launch, folder, lock, umask, leash)
+    folder.write_verdict(verdict)

@@ -19,6 +19,7 @@ from typing import Final
 
 from . import process
 from .attempts import Attempt
+from .keeping import reserve
 
 KEEPER: Final = Path(__file__).with_name("keeper.py")
 
@@ -38,10 +39,11 @@ class LaunchError(Exception):
         self.permanent = permanent
 
 
-def start(attempt: Attempt, environment: Mapping[str, str] | None = None) -> None:
+def start(attempt: Attempt, environment: Mapping[str, str] | None = None, leash: int | None = None) -> None:
     """Give the attempt to a keeper of its own, which outlives this process. From any thread; a millisecond or two.
 
-    `environment` is what the keeper and all that it starts inherit: without one, what this process has.
+    `environment` is what the keeper and all that it starts inherit: without one, what this process has. `leash` is the
+    reading end of a pipe: the attempt is stopped as soon as nobody holds the other end, however that came about.
 
     Raises LaunchError. That the agent itself cannot be started is no error here but the attempt's verdict.
     """
@@ -49,7 +51,8 @@ def start(attempt: Attempt, environment: Mapping[str, str] | None = None) -> Non
         lock = os.open(attempt.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             _claim(lock, attempt)
-            process.adopt(_start_keeper(lock, attempt.dir, environment))
+            _reserve(attempt.dir)
+            process.adopt(_start_keeper(lock, attempt.dir, environment, leash))
         finally:
             os.close(lock)  # the keeper has its own
     except OSError as error:
@@ -77,16 +80,28 @@ def _claim(lock: int, attempt: Attempt) -> None:
             return
 
 
-def _start_keeper(lock: int, folder: Path, environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+def _reserve(folder: Path) -> None:
+    """Take the room for the verdict now: a keeper without it could not even say why it starts nothing."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.close(reserve(fd))
+    finally:
+        os.close(fd)
+
+
+def _start_keeper(
+    lock: int, folder: Path, environment: Mapping[str, str] | None, leash: int | None
+) -> subprocess.Popen[bytes]:
+    kept = (lock,) if leash is None else (lock, leash)
     log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(log, 0o600)
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", str(KEEPER), str(folder), str(lock)],
+            [sys.executable, "-I", "-S", str(KEEPER), str(folder), *map(str, kept)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            pass_fds=(lock,),
+            pass_fds=kept,
             start_new_session=True,
             env=environment,
             cwd="/",  # it shall keep no file system busy

@@ -41,9 +41,11 @@ class Launch:
     """What to start, and with which inputs. Written before anything starts, never changed.
 
     `feature` is the feature's key. `env` is what the driver adds, never the inherited environment. `wall_limit` and
-    `grace` are seconds, the first None for no limit. `created` is seconds since the epoch. Digests are SHA-256 in
-    hexadecimal. `number`, `run` (the mark in the environment of everything it starts) and `prompt_digest` are filled
-    in by the journal. `deliverables` and `baseline`: what the task promised, and how that looked before.
+    `grace` are seconds, the first None for no limit. `log_cap`: bytes of each output file that stay on disk;
+    `stall_after`: seconds without output and work until it is called stalled; each 0 for never. `stall_stop`: then it
+    is ended. `created` is seconds since the epoch. Digests are SHA-256 in hexadecimal. `number`, `run` (the mark in the
+    environment of everything it starts) and `prompt_digest` are filled in by the journal. `deliverables` and
+    `baseline`: what the task promised, and how that looked before.
     """
 
     feature: str
@@ -61,6 +63,9 @@ class Launch:
     merge_stderr: bool = False
     wall_limit: float | None = None
     grace: float = 5.0
+    log_cap: int = 0
+    stall_after: float = 0.0
+    stall_stop: bool = False
     created: float = 0.0
     task_file: Path = Path()
     task_digest: str = ""
@@ -144,6 +149,9 @@ def launch_from(record: Record) -> Launch:
         merge_stderr=record.get("merge_stderr") is True,
         wall_limit=None if wall_limit is None else _number(record, "wall_limit"),
         grace=_number(record, "grace", 5.0),
+        log_cap=int(_number(record, "log_cap")),
+        stall_after=_number(record, "stall_after"),
+        stall_stop=record.get("stall_stop") is True,
         created=_number(record, "created"),
         task_file=Path(_text(record, "task_file")),
         task_digest=_text(record, "task_digest"),

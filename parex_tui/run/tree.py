@@ -60,6 +60,8 @@ class Tree:
     def __init__(self) -> None:
         self.contained = prctl(PR_SET_CHILD_SUBREAPER, 1)
         self.agent = 0
+        self.suspended = False
+        """Whether the agent was stopped by a signal, and not continued since."""
         self.childless = False
 
     def reap(self) -> int | None:
@@ -67,14 +69,16 @@ class Tree:
         status = None
         while True:
             try:
-                pid, found = os.waitpid(-1, os.WNOHANG)
+                pid, found = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except ChildProcessError:
                 self.childless = True
                 return status
             if pid == 0:
                 return status
             if pid == self.agent:
-                status = found
+                self.suspended = os.WIFSTOPPED(found)
+                if not (os.WIFSTOPPED(found) or os.WIFCONTINUED(found)):
+                    status = found
 
     def is_empty(self) -> bool:
         """Whether nothing is left alive, after `reap`."""
@@ -111,6 +115,19 @@ class Tree:
             fresh = {pid for pid, (parent, _) in parents.items() if parent in fresh and pid not in found}
             found.update((pid, parents[pid][1]) for pid in fresh)
         return found
+
+    def work(self) -> float | None:
+        """Processor seconds that the tree has used so far, also those of what has ended. None where it is not known."""
+        members = self.members()
+        if not members:
+            return None
+        ended = os.times()
+        ticks = 0
+        for pid in members:
+            with contextlib.suppress(OSError):  # it has ended just now
+                data = slurp(f"/proc/{pid}/stat")
+                ticks += sum(map(int, data[data.rfind(b")") + 2 :].split()[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK") + ended.children_user + ended.children_system
 
     def send(self, *numbers: int) -> dict[int, int]:
         """Signal every descendant; returns them. Whole groups first: a group cannot outrun that by forking."""

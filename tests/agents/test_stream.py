@@ -175,6 +175,46 @@ def test_a_hole_in_the_file_is_one_remark(tmp_path: Path) -> None:
         assert "no longer in the file" in found[1]
 
 
+def test_holes_wherever_they_are_cost_no_time_and_no_whole_line(tmp_path: Path) -> None:
+    """As a keeper makes them: line by line up to a hole, and from the first line behind it."""
+    path = tmp_path / "out"
+    with path.open("wb") as file:
+        for number in range(5):
+            file.seek(number * 4 * 10**9 // 4096 * 4096)
+            file.write(b"0123456\n" * 512)  # a block
+        file.truncate(40 * 10**9)
+    tail = Tail(path, PlainParser(), backlog=10**12)
+    followed = [event for _ in range(20) for event in tail.poll(max_bytes=8192)] + tail.finish()
+    for events in (followed, read_all(path, PlainParser(), limit=10**12)):
+        found = lines(events)
+        assert [text for text in found if not text.startswith(NOTICE)] == ["0123456"] * 512 * 5
+        assert sum("left out here" in text for text in found) == 5
+    assert tail.skipped == 0
+    assert tail.offset == 40 * 10**9
+
+
+def test_a_line_that_runs_into_a_hole_ends_there(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    append(path, b"x" * 10_000)
+    os.truncate(path, 10**9)
+    append(path, b"y" * 10 + b"\nlast\n")
+    for events in (Tail(path, PlainParser(), backlog=10**12).finish(), read_all(path, PlainParser(), limit=10**12)):
+        found = lines(events)
+        assert [text for text in found if not text.startswith(NOTICE)] == ["x" * 10_000, "y" * 10, "last"]
+        assert found[1].startswith(NOTICE)
+
+
+def test_only_what_is_in_the_file_counts_as_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    append(path, b"0123456\n" * 512)
+    os.truncate(path, 10**9)
+    append(path, b"0123456\n" * 5120)
+    tail = Tail(path, PlainParser(), backlog=1000)
+    found = lines(tail.poll(max_bytes=800))
+    assert next(text.partition(" of output")[0] for text in found if "not shown" in text).endswith("KB")
+    assert any("left out here" in text for text in found)
+
+
 def test_reading_all_sees_the_last_word_of_a_huge_file(tmp_path: Path) -> None:
     path = tmp_path / "out"
     append(path, b'{"type": "began", "model": "m"}\n')

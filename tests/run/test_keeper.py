@@ -280,17 +280,20 @@ def test_a_damaged_launch_is_a_failed_start(house: House) -> None:
     assert ended(attempt).exit.reason == "spawn"
 
 
+KEEPER_PARTS = ("child", "keeping", "log_cap", "stall", "tree")
+
+
 def test_what_the_keeper_is_made_of() -> None:
-    """Four small files and the standard library: every worker pays for it, and no upgrade may pull it away."""
+    """A few small files and the standard library: every worker pays for it, and no upgrade may pull it away."""
     code = f"import sys; sys.path.append({str(KEEPER.parents[2])!r}); before = set(sys.modules)\n"
     code += "import parex_tui.run.keeping; print(*sorted(set(sys.modules) - before))"
     command = [sys.executable, "-I", "-S", "-c", code]
     modules = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     own = [name for name in modules if name.startswith("parex_tui")]
-    assert own == ["parex_tui", "parex_tui.run"] + [f"parex_tui.run.{name}" for name in ("child", "keeping", "tree")]
+    assert own == ["parex_tui", "parex_tui.run"] + [f"parex_tui.run.{name}" for name in KEEPER_PARTS]
     assert {name.partition(".")[0] for name in modules} - {"parex_tui"} <= sys.stdlib_module_names
     assert not {"asyncio", "logging", "pathlib", "subprocess", "tempfile", "threading", "typing"} & set(modules)
-    for name in ("child", "keeping", "tree"):
+    for name in KEEPER_PARTS:
         lines = KEEPER.with_name(f"{name}.py").read_text().splitlines()
         late = [line for line in lines if line.lstrip().startswith(("import ", "from ")) and line[0] == " "]
         assert late in ([], ["    import ctypes"]), name

@@ -247,15 +247,16 @@ def test_a_missing_interpreter_is_permanent(house: House, monkeypatch: pytest.Mo
         start(attempt)
 
 
-def test_a_keeper_without_room_for_its_verdict_starts_nothing(house: House) -> None:
+def test_without_room_for_its_verdict_nothing_is_started(house: House) -> None:
     """Better no attempt than one whose end could not be told."""
     ledger = house.root / "ledger"
     attempt = house.create(f"ledger:{ledger}")
     os.mkdir(attempt.dir / "exit.tmp")  # noqa: PTH102 - in its way
-    start(attempt)
-    wait_until(lambda: attempt.was_used() and attempt.state() == NeverRan(), "the keeper to give up")
+    with pytest.raises(LaunchError, match="directory"):
+        start(attempt)
+    assert attempt.was_used()
+    assert attempt.state() == NeverRan()
     assert not ledger.exists()
-    assert "exit.tmp" in attempt.keeper_log.read_text()
 
 
 def test_the_folder_deleted_while_it_runs(house: House) -> None:

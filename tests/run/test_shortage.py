@@ -36,11 +36,11 @@ def test_p19_a_start_that_fails_for_want_of_something_is_tried_again_and_counts_
     short = True
     tries: list[str] = []
 
-    def start(lock: int, folder: Path, environment: object) -> object:
+    def start(lock: int, folder: Path, environment: object, leash: object) -> object:
         tries.append(folder.parent.name)
         if short:
             raise OSError(number, os.strerror(number))
-        return whole(lock, folder, None)
+        return whole(lock, folder, None, None)
 
     monkeypatch.setattr(launch, "_start_keeper", start)
     bench.retries = 0
