@@ -120,6 +120,7 @@ def attempt_json(facts: AttemptFacts, mask: Masker) -> Json:
         "seconds": facts.seconds,
         "last_sign": facts.last_sign,
         "stalled": facts.stalled,
+        "suspended": facts.suspended,
         "tokens": facts.tokens,
         "cost": facts.cost,
         "evidence": [

@@ -337,6 +337,7 @@ class Conductor:
             holder=holder,
             waiting=engine.waiting() if engine is not None else {},
             stalls={seq: since for seq, found in attempts.items() if (since := found[-1].stalled()) is not None},
+            suspensions={seq: since for seq, found in attempts.items() if (since := found[-1].suspended()) is not None},
         )
 
     def _carry_out(self, key: str, engine: Engine) -> None:

@@ -83,6 +83,7 @@ class TaskView:
     activity: Activity | None = None
     expected: float | None = None  # seconds, from the history of earlier attempts
     stalled: float | None = None  # since when its attempt neither wrote nor computed (seconds since the epoch)
+    suspended: float | None = None  # since when its program is suspended by a signal (seconds since the epoch)
     again: float | None = None  # when it is tried again by itself (seconds since the epoch)
 
     @property

@@ -25,11 +25,13 @@ def make_view(
     holder: Holder | None = None,
     waiting: Mapping[str, tuple[str, float]] = MappingProxyType({}),
     stalls: Mapping[str, float] = MappingProxyType({}),
+    suspensions: Mapping[str, float] = MappingProxyType({}),
 ) -> FeatureView:
     """Put it together. `activities` by seq, each of the task's newest attempt that ran.
 
     `waiting`: what is tried again by itself, why not now (where its state does not say), and when. `stalls`: since when
-    an attempt neither wrote nor computed. Times in seconds since the epoch.
+    an attempt neither wrote nor computed; `suspensions`: since when its program is suspended by a signal. Times in
+    seconds since the epoch.
     """
     tasks = {
         task.seq: TaskView(
@@ -40,6 +42,7 @@ def make_view(
             activity=activities.get(task.seq),
             expected=standing.usual.get(task.seq),
             stalled=stalls.get(task.seq) if isinstance(standing.board.states[task.seq], TaskRunning) else None,
+            suspended=suspensions.get(task.seq) if isinstance(standing.board.states[task.seq], TaskRunning) else None,
             again=waiting[task.seq][1] if task.seq in waiting else None,
         )
         for task in standing.feature.tasks

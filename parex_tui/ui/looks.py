@@ -67,10 +67,14 @@ def silence(view: TaskView, draw: Draw) -> float | None:
     return max(0.0, draw.now - (view.state.since if sign is None else sign))
 
 
-def is_quiet(view: TaskView, draw: Draw) -> bool:
-    """Whether a running task has shown no sign of life for too long."""
+def inactive(view: TaskView, draw: Draw) -> str:
+    """Why a running task may not get on, and for how long; empty where it shows signs of life."""
+    if view.suspended is not None:
+        return f"suspended {words.ago(draw.now - view.suspended)}"
+    if view.stalled is not None:
+        return f"stalled? {words.ago(draw.now - view.stalled)}"
     quiet = silence(view, draw)
-    return quiet is not None and quiet >= draw.quiet_after
+    return f"quiet {words.ago(quiet)}" if quiet is not None and quiet >= draw.quiet_after else ""
 
 
 def look(view: TaskView, draw: Draw) -> Look:
@@ -78,10 +82,8 @@ def look(view: TaskView, draw: Draw) -> Look:
     state = view.state
     dim = Role.DIM
     if isinstance(state, TaskRunning):
-        if view.stalled is not None:
-            return Look("quiet", "running", Role.WARN, f"stalled? {words.ago(draw.now - view.stalled)}", Role.WARN)
-        if is_quiet(view, draw):
-            return Look("quiet", "running", Role.WARN, f"quiet {words.ago(silence(view, draw) or 0)}", Role.WARN)
+        if told := inactive(view, draw):
+            return Look("quiet", "running", Role.WARN, told, Role.WARN)
         return Look("running", "running", Role.RUN, words.elapsed(draw.now - state.since), Role.RUN)
     if isinstance(state, TaskEnded):
         return Look("running", "checking", Role.RUN, "checking", Role.RUN)

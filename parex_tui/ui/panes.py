@@ -19,7 +19,7 @@ from parex_tui.run.states import (
 
 from . import words
 from .lines import Line, Role, Span, cut, spread
-from .looks import Draw, is_quiet, look, name_of, silence
+from .looks import Draw, inactive, look, name_of, silence
 from .output import VERB_WIDTH, tool_spans
 
 
@@ -141,13 +141,9 @@ def _running_line(task: TaskView, width: int, draw: Draw) -> Line:
     age = words.ago(quiet)
     current = task.activity.current if task.activity is not None else None
     doing = [Span("starting", Role.NOW)] if current is None else _doing(current.event, draw)
-    if task.stalled is not None:
+    if told := inactive(task, draw):
         sign = Span(f"{draw.glyphs.quiet} ", Role.WARN)
-        told = f"stalled? {words.ago(draw.now - task.stalled)}"
         return spread([sign, *doing], [Span(told, Role.WARN)], width, draw.glyphs.ellipsis)
-    if is_quiet(task, draw):
-        sign = Span(f"{draw.glyphs.quiet} ", Role.WARN)
-        return spread([sign, *doing], [Span(f"quiet {age}", Role.WARN)], width, draw.glyphs.ellipsis)
     thinks = current is not None and isinstance(current.event, Thought)
     sign = Span(f"{draw.glyphs.quiet if thinks else draw.glyphs.now} ", Role.REVIEW if thinks else Role.NOW)
     return spread([sign, *doing], [Span(age, Role.RUN if quiet < 10 else Role.SOFT)], width, draw.glyphs.ellipsis)

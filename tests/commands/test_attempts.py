@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_a_stall_is_said(yard: Yard) -> None:
     (attempt.dir / "stalled").write_text('{"version": 1, "since": 1000.0}')
     assert "neither wrote nor computed for" in yard.parex("attempts", "auth")[1]
     assert yard.record("parex.attempts", "attempts")["features"][0]["attempts"][0]["stalled"] == 1000.0
+
+
+def test_a_suspension_is_said(yard: Yard) -> None:
+    attempt = yard.start("say:hi", "hang")
+    state = running(attempt)
+    os.kill(state.agent_pid, signal.SIGSTOP)
+    wait_until(lambda: attempt.suspended() is not None, "the suspension")
+    assert "suspended for" in yard.parex("attempts", "auth")[1]
+    told = yard.record("parex.attempts", "attempts")["features"][0]["attempts"][0]
+    assert (told["suspended"], told["stalled"]) == (attempt.suspended(), None)
+    os.kill(state.agent_pid, signal.SIGCONT)
+    wait_until(lambda: attempt.suspended() is None, "its end")
+    assert "suspended for" not in yard.parex("attempts", "auth")[1]
 
 
 def test_one_attempt_is_told_whole_and_its_secrets_are_not(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:

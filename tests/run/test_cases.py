@@ -93,6 +93,22 @@ def test_p15_a_zombie_is_dead_though_its_parent_never_reaps_it(house: House) -> 
         sleeper.communicate()
 
 
+def test_p10_a_suspended_agent_is_shown_as_suspended_and_goes_on(bench: Bench) -> None:
+    bench.task("01")
+    bench.open()
+    bench.do(Do.RUN)
+    bench.until(lambda: bool(bench.running()) and len(bench.ledger()) == 1)
+    (attempt,) = Journal(bench.root).attempts(bench.view.key, "01")
+    agent = running(attempt).agent_pid
+    os.kill(agent, signal.SIGSTOP)
+    bench.until(lambda: bench.view.tasks["01"].suspended is not None)
+    assert bench.running(), "it is neither failed nor lost"
+    os.kill(agent, signal.SIGCONT)
+    bench.until(lambda: bench.view.tasks["01"].suspended is None)
+    bench.steer("01", "write")
+    bench.until(lambda: isinstance(bench.state("01"), TaskVerified))
+
+
 def test_p24_who_slept_with_the_machine_is_neither_lost_nor_late(house: House, tmp_path: Path) -> None:
     go = tmp_path / "go"
     attempt = house.start(f"wait:{go}", "say:done", wall_limit=3600.0)

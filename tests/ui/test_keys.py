@@ -262,6 +262,15 @@ async def test_a_stalled_attempt_is_said_and_not_called_failed() -> None:
         assert one.text.count("stalled? 12 m") >= 2  # in the tree and in its pane
 
 
+async def test_a_suspended_attempt_is_said_before_anything_that_follows_from_it() -> None:
+    snapshot = pictures.running()
+    view = snapshot.features["auth-system"]
+    tasks = {**view.tasks, "05": replace(view.tasks["05"], suspended=NOW - 180, stalled=NOW - 720)}
+    async with driven(replace(snapshot, features={view.key: replace(view, tasks=tasks)}), (120, 36)) as one:
+        assert one.text.count("suspended 3 m") >= 2  # in the tree and in its pane
+        assert "stalled" not in one.text
+
+
 async def test_there_is_nothing_to_take_over_where_the_run_is_here() -> None:
     async with driven(pictures.gate()) as one:
         await one.press("T")
